@@ -1,0 +1,133 @@
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::Uuid;
+
+/// The longest tenant or node id, in bytes.
+const MAX_ID_BYTES: usize = 63;
+
+/// The text is no id: ids match `^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit", .0.escape_debug())]
+pub struct IdError(String);
+
+fn is_id(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= MAX_ID_BYTES
+        && bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id as it was written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                if is_id(text) { Ok(Self(text.into())) } else { Err(IdError(text.chars().take(MAX_ID_BYTES + 1).collect())) }
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The owner of nodes: the unit of isolation, quota and billing.
+    TenantId
+}
+
+text_id! {
+    /// A node's system name, unique within its tenant.
+    NodeId
+}
+
+/// One run's id: a UUID version 7, so that ids sort by the time of their run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct RunId(Uuid);
+
+impl RunId {
+    /// A fresh id, from the clock and the random number generator of this host.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_letters_digits_underscore_and_dash() {
+        for good in ["a", "ORDER_STATUS", "order-status", "7", &"x".repeat(63)] {
+            assert!(good.parse::<NodeId>().is_ok(), "{good}");
+        }
+        for bad in ["", "..", "a/b", "a\0b", "a\r\nX:1", "-a", "_a", "é", "a b", &"x".repeat(64)] {
+            assert!(bad.parse::<NodeId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_error_shows_control_characters_escaped_and_bounded() {
+        let error = "a\r\nX: 1".parse::<TenantId>().unwrap_err().to_string();
+        assert!(error.starts_with("`a\\r\\nX: 1` is not a valid id"), "{error}");
+        assert!("y".repeat(10_000).parse::<TenantId>().unwrap_err().to_string().len() < 300);
+    }
+}

@@ -1,0 +1,290 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::Message;
+use crate::element::Element;
+use crate::json::{self, JsonError};
+
+/// A handler's reply, checked and in the form that the platform takes.
+///
+/// Numbers, key order and keys that we don't know are as the handler wrote them. A key of ours that stands twice is refused; in the parts that
+/// only pass through, duplicates pass through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    json: String,
+    status: bool,
+}
+
+/// Why an output is not a reply. The text is for the author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplyError {
+    /// Not UTF-8, or not JSON.
+    #[error("the reply is not valid JSON: {0}")]
+    NotJson(String),
+    /// JSON of another shape.
+    #[error("the reply has the wrong shape: {0}")]
+    WrongShape(String),
+    /// No output, or no message in it.
+    #[error("the reply has no message: {0}")]
+    Empty(&'static str),
+}
+
+impl Reply {
+    /// Checks what a guest answered, and brings it into the platform's form: `status` written out, every message a string (an element becomes
+    /// a string that holds its JSON). A reply that has this form already is kept byte for byte.
+    ///
+    /// # Errors
+    /// [`ReplyError`] says what is wrong, and where.
+    pub fn parse(output: String) -> Result<Self, ReplyError> {
+        if output.trim_ascii().is_empty() {
+            return Err(ReplyError::Empty("the handler wrote nothing"));
+        }
+        match json::check(&output) {
+            Ok(()) => {}
+            Err(error @ JsonError::Syntax(_)) => return Err(ReplyError::NotJson(error.to_string())),
+            Err(error @ (JsonError::TooDeep | JsonError::Nul)) => {
+                return Err(ReplyError::WrongShape(error.to_string()));
+            }
+        }
+        let shape: Shape<'_> = serde_json::from_str(&output).map_err(|error| wrong_shape(&error))?;
+        let items = shape.messages()?;
+        let status = shape.status()?;
+        let plain = items.iter().all(|item| item.get().starts_with('"'));
+        if plain && shape.status.is_some() {
+            drop((shape, items));
+            return Ok(Self { json: output, status });
+        }
+        Ok(Self { json: shape.normalised(&items)?, status })
+    }
+
+    /// The JSON text for the platform.
+    pub fn as_str(&self) -> &str {
+        &self.json
+    }
+
+    /// Whether the business step succeeded; true where the handler did not say.
+    pub const fn status(&self) -> bool {
+        self.status
+    }
+
+    /// The messages, as a chat would show them.
+    pub fn messages(&self) -> Vec<Message> {
+        #[derive(serde::Deserialize)]
+        struct Messages {
+            response: Vec<String>,
+        }
+        // A `Reply` always has this shape; were it otherwise, there would be nothing to show.
+        let read = serde_json::from_str::<Messages>(&self.json).map(|reply| reply.response);
+        read.unwrap_or_default().into_iter().map(Message::read).collect()
+    }
+}
+
+/// A reply serialises as the JSON that it is.
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.json).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// The top level of a reply: every entry in order, ours known by name.
+struct Shape<'a> {
+    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
+    status: Option<&'a RawValue>,
+    response: Option<&'a RawValue>,
+}
+
+impl<'a> Shape<'a> {
+    fn messages(&self) -> Result<Vec<&'a RawValue>, ReplyError> {
+        let Some(response) = self.response.filter(|value| value.get() != "null") else {
+            return Err(ReplyError::Empty("`response` is absent"));
+        };
+        let items: Vec<&RawValue> = serde_json::from_str(response.get())
+            .map_err(|_| ReplyError::WrongShape("`response` must be a list of messages".into()))?;
+        if items.is_empty() {
+            return Err(ReplyError::Empty("`response` is an empty list"));
+        }
+        Ok(items)
+    }
+
+    fn status(&self) -> Result<bool, ReplyError> {
+        match self.status.map(RawValue::get) {
+            None | Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(ReplyError::WrongShape("`status` must be true or false".into())),
+        }
+    }
+
+    /// The reply rebuilt around the messages; all else is spliced in as it was written.
+    fn normalised(&self, items: &[&'a RawValue]) -> Result<String, ReplyError> {
+        let mut json = String::from("{");
+        if self.status.is_none() {
+            json.push_str("\"status\":true");
+        }
+        for (key, value) in &self.entries {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            push_string(&mut json, key);
+            json.push(':');
+            if key == "response" { push_messages(&mut json, items)? } else { json.push_str(value.get()) }
+        }
+        json.push('}');
+        Ok(json)
+    }
+}
+
+fn push_messages(json: &mut String, items: &[&RawValue]) -> Result<(), ReplyError> {
+    json.push('[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        let text = item.get();
+        if text.starts_with('"') {
+            json.push_str(text);
+        } else if text.starts_with('{') {
+            Element::parse(text)
+                .map_err(|why| ReplyError::WrongShape(format!("`response[{at}]` is not a message element: {why}")))?;
+            push_string(json, text);
+        } else {
+            return Err(ReplyError::WrongShape(format!("`response[{at}]` is neither a string nor a message element")));
+        }
+    }
+    json.push(']');
+    Ok(())
+}
+
+fn push_string(json: &mut String, text: &str) {
+    json.push_str(&serde_json::Value::from(text).to_string());
+}
+
+/// serde's message without its position, which counts in a text that the author never sees whole.
+fn wrong_shape(error: &serde_json::Error) -> ReplyError {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    ReplyError::WrongShape(text.to_owned())
+}
+
+impl<'de> Deserialize<'de> for Shape<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ShapeVisitor)
+    }
+}
+
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object such as {\"status\":true,\"response\":[\"…\"]}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape<'de>, A::Error> {
+        let mut shape = Shape { entries: Vec::with_capacity(4), status: None, response: None };
+        while let Some((key, value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+            let twice = shape.entries.iter().any(|(seen, _)| *seen == key.0);
+            match key.0.as_ref() {
+                "status" | "response" | "conversation_details" | "user_details" if twice => {
+                    return Err(A::Error::custom(format_args!("`{}` stands twice", key.0)));
+                }
+                "conversation_details" | "user_details" if !value.get().starts_with('{') && value.get() != "null" => {
+                    return Err(A::Error::custom(format_args!("`{}` must be an object", key.0)));
+                }
+                "status" => shape.status = Some(value),
+                "response" => shape.response = Some(value),
+                _ => {}
+            }
+            shape.entries.push((key.0, value));
+        }
+        Ok(shape)
+    }
+}
+
+/// A key, borrowed from the text wherever it holds no escape.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Reply, ReplyError> {
+        Reply::parse(text.to_owned())
+    }
+
+    #[test]
+    fn a_reply_in_the_platforms_form_is_kept_byte_for_byte() {
+        let text = "{ \"status\": false, \"response\": [\"\\u0939\\u093f\", \"😊\"], \"z\":1.50, \"a\":123456789012345678901234567890 }\n";
+        let reply = parse(text).unwrap();
+        assert_eq!(reply.as_str(), text);
+        assert!(!reply.status());
+    }
+
+    #[test]
+    fn elements_become_strings_and_status_is_written_out() {
+        let reply = parse(
+            r#"{"response":["hi",{"type":"BUTTON","text":"Pick \"one\"","data":{"items":[]}}],"user_details":{"n":1e400},"x":null}"#,
+        );
+        assert_eq!(
+            reply.unwrap().as_str(),
+            r#"{"status":true,"response":["hi","{\"type\":\"BUTTON\",\"text\":\"Pick \\\"one\\\"\",\"data\":{\"items\":[]}}"],"user_details":{"n":1e400},"x":null}"#
+        );
+    }
+
+    #[test]
+    fn a_reply_without_a_message_is_empty() {
+        for text in ["", " \n", "{}", r#"{"response":[]}"#, r#"{"response":null,"status":true}"#] {
+            assert!(matches!(parse(text), Err(ReplyError::Empty(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_of_another_shape_is_told_what_is_wrong() {
+        for (text, why) in [
+            (r#"[]"#, "invalid type: sequence, expected an object such as {\"status\":true,\"response\":[\"…\"]}"),
+            (r#"{"response":"hi"}"#, "`response` must be a list of messages"),
+            (r#"{"response":[1]}"#, "`response[0]` is neither a string nor a message element"),
+            (
+                r#"{"response":["a",{"text":"x"}]}"#,
+                "`response[1]` is not a message element: missing field `type` at line 1 column 12",
+            ),
+            (r#"{"response":["a"],"status":1}"#, "`status` must be true or false"),
+            (r#"{"response":["a"],"response":["b"]}"#, "`response` stands twice"),
+            (r#"{"response":["a"],"user_details":[]}"#, "`user_details` must be an object"),
+            (r#"{"response":["\u0000"]}"#, "a string holds the character \\u0000, which not every store can keep"),
+        ] {
+            assert_eq!(parse(text), Err(ReplyError::WrongShape(why.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_says_where() {
+        let error = parse("{\"response\": [NaN]}").unwrap_err();
+        assert_eq!(error.to_string(), "the reply is not valid JSON: expected value at line 1 column 15");
+    }
+
+    #[test]
+    fn messages_read_as_a_chat_would_show_them() {
+        let reply = parse(
+            r#"{"response":["{not an element", {"type":"CAROUSEL","text":"Two","data":{"items":[{"title":"A","actionables":[{"actionable_text":"Buy"}]},{"title":"B"}]}}]}"#,
+        );
+        assert_eq!(
+            reply.unwrap().messages(),
+            [
+                Message::Text("{not an element".into()),
+                Message::Element {
+                    kind: "CAROUSEL".into(),
+                    text: "Two".into(),
+                    choices: vec!["A".into(), "  Buy".into(), "B".into()]
+                },
+            ]
+        );
+    }
+}
