@@ -1,0 +1,198 @@
+//! A run's log: `wasi:logging` and the output streams, up to the run's limit.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use model::{Level, Log};
+use wasmtime::component::Linker;
+
+use super::wasi::logging::logging;
+use crate::failure::Stop;
+use crate::host::Host;
+
+/// What a line costs at the least, so that empty lines cannot outgrow the limit either.
+const MIN_LINE_BYTES: usize = 16;
+
+/// The log of one run, shared with the guest's output streams.
+#[derive(Clone)]
+pub(crate) struct Journal(Arc<Mutex<Entries>>);
+
+struct Entries {
+    started: Instant,
+    limit_bytes: u64,
+    kept_bytes: u64,
+    log: Log,
+    /// The unfinished last line of each stream.
+    partial: [Vec<u8>; 2],
+}
+
+/// The output streams of a guest.
+#[derive(Clone, Copy)]
+pub(crate) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Stream {
+    const fn level(self) -> Level {
+        match self {
+            Self::Stdout => Level::Info,
+            Self::Stderr => Level::Warn,
+        }
+    }
+}
+
+impl Journal {
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        let (log, partial) = (Log::default(), [Vec::new(), Vec::new()]);
+        Self(Arc::new(Mutex::new(Entries { started: Instant::now(), limit_bytes, kept_bytes: 0, log, partial })))
+    }
+
+    /// Appends a message, one line for each of its lines.
+    pub(crate) fn write(&self, level: Level, message: &str) {
+        let mut entries = self.lock();
+        for line in message.lines() {
+            entries.keep(level, line.as_bytes());
+        }
+    }
+
+    /// Appends raw output; what follows the last line break waits for the rest of its line.
+    pub(crate) fn stream(&self, stream: Stream, bytes: &[u8]) {
+        let mut entries = self.lock();
+        let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
+        while let Some(line) = lines.next() {
+            let partial = entries.partial(stream);
+            let room = line.len().min(MAX_PARTIAL_BYTES.saturating_sub(partial.len()));
+            let (kept, dropped) = line.split_at(room);
+            partial.extend_from_slice(kept);
+            entries.log.dropped_bytes += dropped.len() as u64;
+            if lines.peek().is_some() {
+                entries.finish(stream);
+            }
+        }
+    }
+
+    /// Ends the unfinished lines and takes the log: its lines, and the bytes that it keeps.
+    pub(crate) fn finish(&self) -> (Log, u64) {
+        let mut entries = self.lock();
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if !entries.partial(stream).is_empty() {
+                entries.finish(stream);
+            }
+        }
+        (std::mem::take(&mut entries.log), entries.kept_bytes)
+    }
+
+    /// The last line, if it was critical: the SDKs' panic hooks write one before they trap.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let entries = self.lock();
+        entries.log.lines.last().filter(|line| line.level == Level::Critical).map(|line| line.text.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The longest line; also the bound on what a guest can park here by never ending a line.
+const MAX_PARTIAL_BYTES: usize = 16 << 10;
+
+impl Entries {
+    fn partial(&mut self, stream: Stream) -> &mut Vec<u8> {
+        let [stdout, stderr] = &mut self.partial;
+        match stream {
+            Stream::Stdout => stdout,
+            Stream::Stderr => stderr,
+        }
+    }
+
+    fn finish(&mut self, stream: Stream) {
+        let line = std::mem::take(self.partial(stream));
+        self.keep(stream.level(), line.strip_suffix(b"\r").unwrap_or(&line));
+    }
+
+    /// Keeps as much of a line as the limit leaves room for.
+    fn keep(&mut self, level: Level, line: &[u8]) {
+        let room = usize::try_from(self.limit_bytes - self.kept_bytes).unwrap_or(usize::MAX);
+        if room < MIN_LINE_BYTES {
+            self.log.dropped_bytes += line.len() as u64;
+            return;
+        }
+        let (kept, dropped) = line.split_at(line.len().min(room).min(MAX_PARTIAL_BYTES));
+        self.log.dropped_bytes += dropped.len() as u64;
+        self.kept_bytes += kept.len().max(MIN_LINE_BYTES) as u64;
+        self.log.push(self.started.elapsed(), level, &String::from_utf8_lossy(kept));
+    }
+}
+
+impl logging::Host for Host {
+    fn log(&mut self, level: logging::Level, context: String, message: String) -> wasmtime::Result<()> {
+        self.count_call();
+        if self.calls_exceeded() {
+            return Err(Stop::TooManyCalls.into());
+        }
+        let level = match level {
+            logging::Level::Trace => Level::Trace,
+            logging::Level::Debug => Level::Debug,
+            logging::Level::Info => Level::Info,
+            logging::Level::Warn => Level::Warn,
+            logging::Level::Error => Level::Error,
+            logging::Level::Critical => Level::Critical,
+        };
+        if context.is_empty() {
+            self.journal.write(level, &message);
+        } else {
+            self.journal.write(level, &format!("{context}: {message}"));
+        }
+        Ok(())
+    }
+}
+
+/// The same interface under the name without a version, which older guests import.
+pub(crate) fn link_unversioned(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    linker.instance("wasi:logging/logging")?.func_wrap(
+        "log",
+        |mut store, (level, context, message): (logging::Level, String, String)| {
+            logging::Host::log(store.data_mut(), level, context, message)
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(journal: &Journal) -> Vec<String> {
+        journal.finish().0.lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn a_stream_becomes_lines_however_it_is_cut() {
+        let journal = Journal::new(1_000);
+        for byte in "one\r\n\ntwo — ü\nthree".as_bytes() {
+            journal.stream(Stream::Stdout, &[*byte]);
+        }
+        assert_eq!(texts(&journal), ["one", "", "two — ü", "three"]);
+    }
+
+    #[test]
+    fn past_the_limit_nothing_is_kept_and_everything_is_counted() {
+        let journal = Journal::new(40);
+        journal.write(Level::Info, &"a".repeat(30));
+        journal.write(Level::Info, &"b".repeat(30));
+        journal.stream(Stream::Stderr, "c\n".repeat(10).as_bytes());
+        let (log, kept) = journal.finish();
+        assert_eq!((log.lines.len(), kept, log.dropped_bytes), (1, 30, 40));
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_bounded() {
+        let journal = Journal::new(1 << 20);
+        for _ in 0..1_000 {
+            journal.stream(Stream::Stdout, &[b'x'; 4096]);
+        }
+        let (log, _) = journal.finish();
+        assert_eq!(log.lines[0].text.len(), MAX_PARTIAL_BYTES);
+        assert_eq!(log.dropped_bytes, (4096 * 1_000 - MAX_PARTIAL_BYTES) as u64);
+    }
+}

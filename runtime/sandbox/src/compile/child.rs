@@ -1,0 +1,78 @@
+//! The compile child: artifact on standard input, machine code on standard output, under limits of its own making.
+
+use std::io::{Read as _, Write as _};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+
+use super::lift::lift;
+use crate::engine;
+use crate::gates::Gates;
+use crate::inspect::inspect;
+
+/// The exit code that says: the artifact's fault.
+pub(super) const REFUSED: i32 = 3;
+
+/// Machine code is about twice its WebAssembly; this is room for the largest artifact.
+const MAX_OUTPUT_BYTES: u64 = 1 << 30;
+
+/// What the child may use before the kernel ends it.
+#[derive(Clone, Copy, Debug)]
+pub struct ChildLimits {
+    /// Address space.
+    pub memory_bytes: u64,
+    /// CPU time of all threads together.
+    pub cpu_seconds: u64,
+    /// The WebAssembly stack of the runs to come; part of what is compiled.
+    pub stack_bytes: usize,
+}
+
+/// The whole life of the compile child. It reads standard input, and leaves its reason on standard error if it refuses.
+pub fn child(limits: ChildLimits) -> ExitCode {
+    let compiled = confine(&limits).and_then(|()| compile(limits.stack_bytes));
+    match compiled.and_then(|code| Ok(std::io::stdout().lock().write_all(&code)?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let refusal: Option<&Refusal> = error.downcast_ref();
+            eprintln!("{}", refusal.map_or_else(|| format!("{error:#}"), |refusal| refusal.0.clone()));
+            if refusal.is_some() { ExitCode::from(REFUSED.unsigned_abs().to_le_bytes()[0]) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// The artifact's fault, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
+fn refuse(error: &anyhow::Error) -> anyhow::Error {
+    Refusal(format!("{error:#}").replace('\n', " ")).into()
+}
+
+fn confine(limits: &ChildLimits) -> anyhow::Result<()> {
+    // An orphan would go on computing for nobody.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let limit = |resource, value: u64| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    limit(Resource::As, limits.memory_bytes)?;
+    // The soft limit's signal has a name of its own; the hard one kills.
+    setrlimit(Resource::Cpu, Rlimit { current: Some(limits.cpu_seconds), maximum: Some(limits.cpu_seconds + 1) })?;
+    limit(Resource::Fsize, MAX_OUTPUT_BYTES)?;
+    limit(Resource::Core, 0)?;
+    limit(Resource::Nofile, 64)?;
+    Ok(())
+}
+
+fn compile(stack_bytes: usize) -> anyhow::Result<Vec<u8>> {
+    let mut artifact = Vec::new();
+    std::io::stdin().lock().take(Gates::ARTIFACT_BYTES as u64 + 1).read_to_end(&mut artifact)?;
+    let inspection = inspect(&artifact);
+    let Some(kind) = inspection.kind.filter(|_| inspection.problems.is_empty()) else {
+        return Err(Refusal(inspection.problems.join("; ")).into());
+    };
+    let component = lift(&artifact, kind).map_err(|error| refuse(&error))?;
+    drop(artifact);
+    let engine = engine::for_compiling(stack_bytes)?;
+    engine
+        .precompile_component(&component)
+        .map_err(|error| Refusal(format!("cannot be compiled: {error:#}").replace('\n', " ")).into())
+}

@@ -1,0 +1,160 @@
+//! Compiling artifacts: out of this process, one at a time, never on a run's account.
+
+mod cache;
+mod child;
+mod lift;
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+
+pub(crate) use cache::{Cache, Compiled};
+pub use child::{ChildLimits, child};
+
+use crate::PrepareError;
+
+/// The hidden subcommand of our binary that is the compile child.
+pub const SUBCOMMAND: &str = "compile-artifact";
+
+/// Artifacts that may wait for the compiler; more are turned away at once.
+const MAX_WAITING: usize = 256;
+
+/// What the child may say about a refusal, in bytes.
+const MAX_REASON_BYTES: u64 = 16 << 10;
+
+/// The limits of one compilation.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The child's address space.
+    pub memory_bytes: u64,
+    /// The child's CPU time, all its threads together.
+    pub cpu_time: Duration,
+    /// From its start to its end.
+    pub wall_time: Duration,
+}
+
+impl Default for Limits {
+    /// CPython's 18 MB take 14 s of CPU time on a busy core; the wall time leaves room for a host that does other things.
+    fn default() -> Self {
+        Self { memory_bytes: 4 << 30, cpu_time: Duration::from_secs(60), wall_time: Duration::from_secs(180) }
+    }
+}
+
+/// Starts compile children, one at a time.
+pub(crate) struct Compiler {
+    program: PathBuf,
+    limits: Limits,
+    stack_bytes: usize,
+    turn: Semaphore,
+    waiting: Semaphore,
+}
+
+impl Compiler {
+    pub(crate) fn new(program: PathBuf, limits: Limits, stack_bytes: usize) -> Self {
+        Self { program, limits, stack_bytes, turn: Semaphore::new(1), waiting: Semaphore::new(MAX_WAITING) }
+    }
+
+    /// Waits for the compiler's turn; whoever holds it looks into the cache again before compiling.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, PrepareError> {
+        let waiting = self.waiting.try_acquire().map_err(|_| PrepareError::Busy)?;
+        let turn = self.turn.acquire().await.context("the compiler is closed")?;
+        drop(waiting);
+        Ok(Turn { compiler: self, _turn: turn })
+    }
+}
+
+/// The right to compile one artifact.
+pub(crate) struct Turn<'a> {
+    compiler: &'a Compiler,
+    _turn: tokio::sync::SemaphorePermit<'a>,
+}
+
+impl Turn<'_> {
+    /// Compiles `artifact` into `output`.
+    ///
+    /// # Errors
+    /// [`PrepareError::Refused`] if the artifact cannot be compiled within the limits, [`PrepareError::Host`] if the child could not do its work.
+    pub(crate) async fn compile(self, artifact: &[u8], output: std::fs::File) -> Result<(), PrepareError> {
+        let Limits { wall_time, .. } = self.compiler.limits;
+        let mut child = self.compiler.spawn(output)?;
+        match tokio::time::timeout(wall_time, converse(&mut child, artifact)).await {
+            Ok(ended) => {
+                let (status, reason) = ended.context("the compile child could not be fed")?;
+                self.compiler.judge(status, &reason)
+            }
+            Err(_elapsed) => {
+                child.kill().await.context("the compile child could not be stopped")?;
+                Err(refused(format!("takes longer to compile than {}", humantime::format_duration(wall_time))))
+            }
+        }
+    }
+}
+
+impl Compiler {
+    fn spawn(&self, output: std::fs::File) -> Result<Child, PrepareError> {
+        let limits = &self.limits;
+        let child = Command::new(&self.program)
+            .arg(SUBCOMMAND)
+            .arg(format!("--memory-bytes={}", limits.memory_bytes))
+            .arg(format!("--cpu-seconds={}", limits.cpu_time.as_secs().max(1)))
+            .arg(format!("--stack-bytes={}", self.stack_bytes))
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(output)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start the compile child {}", self.program.display()))?;
+        Ok(child)
+    }
+
+    fn judge(&self, status: ExitStatus, reason: &str) -> Result<(), PrepareError> {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let last_line = reason.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason").trim();
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Ok(()),
+            (Some(child::REFUSED), _) => Err(refused(last_line.to_owned())),
+            (None, Some(signal)) if signal == rustix::process::Signal::XCPU.as_raw() => {
+                let limit = humantime::format_duration(self.limits.cpu_time);
+                Err(refused(format!("takes more than {limit} of CPU time to compile")))
+            }
+            // An allocation that fails aborts; a thread that cannot be started panics.
+            _ if reason.contains("memory allocation of") || reason.contains("Cannot allocate memory") => {
+                let limit = bytesize::ByteSize(self.limits.memory_bytes);
+                Err(refused(format!("takes more than {limit} of memory to compile")))
+            }
+            _ => Err(PrepareError::Host(anyhow::anyhow!("the compile child ended with {status}: {last_line}"))),
+        }
+    }
+}
+
+fn refused(problem: String) -> PrepareError {
+    PrepareError::Refused(vec![problem])
+}
+
+/// Feeds the child, and waits for its end and its reason.
+async fn converse(child: &mut Child, artifact: &[u8]) -> std::io::Result<(ExitStatus, String)> {
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A child that has refused already no longer reads: its exit code tells, not the broken pipe.
+            let _ = stdin.write_all(artifact).await;
+        }
+    };
+    let listen = async {
+        let mut reason = Vec::new();
+        if let Some(stderr) = stderr {
+            stderr.take(MAX_REASON_BYTES).read_to_end(&mut reason).await?;
+        }
+        Ok::<_, std::io::Error>(reason)
+    };
+    let ((), reason) = tokio::join!(feed, listen);
+    Ok((child.wait().await?, String::from_utf8_lossy(&reason?).into_owned()))
+}

@@ -1,0 +1,120 @@
+//! The host's side of one run: what its limits count, and the state behind its host functions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::{Event, Limits, Usage};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::capabilities::clock::{CoarseMonotonicClock, CoarseWallClock};
+use crate::capabilities::log::{Journal, Stream};
+use crate::capabilities::stdio::{Output, ReplyBuffer};
+use crate::memory::Memory;
+use crate::pace::Pace;
+
+/// The most random bytes that a guest can ask for at once.
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
+/// The data of a run's `Store`: made for the run, dropped with it.
+pub(crate) struct Host {
+    pub(crate) limits: Limits,
+    pub(crate) memory: Memory,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) journal: Journal,
+    calls: u64,
+    stdio: Stdio,
+    wasi: Option<Box<Wasi>>,
+    _alive: Alive,
+}
+
+/// What the guest's standard streams are.
+pub(crate) enum Stdio {
+    /// Nothing to read; all output is log.
+    Quiet,
+    /// The event on standard input, the reply on standard output.
+    Command { event: String, reply: ReplyBuffer },
+}
+
+struct Wasi {
+    context: WasiCtx,
+    table: ResourceTable,
+}
+
+impl Host {
+    pub(crate) fn new(limits: Limits, pace: Arc<Pace>, stdio: Stdio, alive: Alive) -> Self {
+        let (memory, journal) = (Memory::new(limits.memory_bytes), Journal::new(limits.log_bytes));
+        Self { limits, memory, pace, journal, calls: 0, stdio, wasi: None, _alive: alive }
+    }
+
+    pub(crate) const fn count_call(&mut self) {
+        self.calls += 1;
+    }
+
+    pub(crate) const fn calls_exceeded(&self) -> bool {
+        self.calls > self.limits.host_calls
+    }
+
+    /// What the run used so far, but for its reply.
+    pub(crate) fn usage(&self, event: &Event, log_bytes: u64) -> Usage {
+        Usage {
+            wall_time: self.pace.wall_time(),
+            cpu_time: self.pace.cpu_time(),
+            memory_bytes: self.memory.peak_bytes(),
+            host_calls: self.calls,
+            event_bytes: event.as_str().len() as u64,
+            reply_bytes: 0,
+            log_bytes,
+        }
+    }
+}
+
+/// The first WASI call of a run builds its context: a lean guest makes none and pays for none.
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.count_call();
+        let (stdio, journal, limits) = (&self.stdio, &self.journal, &self.limits);
+        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(stdio, journal, limits)));
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    }
+}
+
+impl Wasi {
+    fn new(stdio: &Stdio, journal: &Journal, limits: &Limits) -> Self {
+        let mut context = WasiCtx::builder();
+        context
+            .wall_clock(CoarseWallClock)
+            .monotonic_clock(CoarseMonotonicClock::start())
+            .max_random_size(MAX_RANDOM_BYTES)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .stderr(Output::Log(journal.clone(), Stream::Stderr));
+        match stdio {
+            Stdio::Quiet => context.stdout(Output::Log(journal.clone(), Stream::Stdout)),
+            Stdio::Command { event, reply } => {
+                context.stdin(MemoryInputPipe::new(event.clone())).stdout(Output::Reply(reply.clone()))
+            }
+        };
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+        Self { context: context.build(), table }
+    }
+}
+
+/// Counts the stores that exist, from before the first instruction until the last page is given back.
+pub(crate) struct Alive(Arc<AtomicU64>);
+
+impl Alive {
+    pub(crate) fn new(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

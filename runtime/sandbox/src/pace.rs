@@ -1,0 +1,133 @@
+//! How long a run may go on: its CPU time, and its turns in the slow lane.
+//!
+//! A run gets its first slice at once. From its first tick on it gives its turn back at every tick and queues, first come first
+//! served, for one of few permits, so that runs which never end share what the short ones leave.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The first slice, in ticks: nearly every handler ends within it and never meets the slow lane.
+pub(crate) const FIRST_SLICE_TICKS: u64 = 2;
+
+/// The permits that long runs share.
+#[derive(Clone)]
+pub(crate) struct SlowLane(Arc<Semaphore>);
+
+impl SlowLane {
+    /// A lane for this many long runs at a time.
+    pub(crate) fn new(permits: usize) -> Self {
+        Self(Arc::new(Semaphore::new(permits)))
+    }
+
+    /// Permits that nobody holds.
+    pub(crate) fn free(&self) -> usize {
+        self.0.available_permits()
+    }
+}
+
+/// One run's stopwatch and its place in the slow lane.
+pub(crate) struct Pace {
+    started: Instant,
+    /// CPU time of the polls that are over, in nanoseconds.
+    spent: AtomicU64,
+    /// When the present poll began, in nanoseconds since `started`.
+    poll_began: AtomicU64,
+    lane: SlowLane,
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Pace {
+    pub(crate) fn start(lane: SlowLane) -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            spent: AtomicU64::new(0),
+            poll_began: AtomicU64::new(0),
+            lane,
+            turn: Mutex::new(None),
+        })
+    }
+
+    /// Wall time since the run began.
+    pub(crate) fn wall_time(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The sum of the polls that are over.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    /// The sum of the polls, the present one included; only to be asked from within a poll.
+    pub(crate) fn cpu_time_so_far(&self) -> Duration {
+        self.cpu_time() + Duration::from_nanos(self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed)))
+    }
+
+    /// A poll of the run begins.
+    pub(crate) fn resume(&self) {
+        self.poll_began.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// A poll of the run is over. A run that waits holds no turn: whoever computes needs it more.
+    pub(crate) fn pause(&self, waits: bool) {
+        let poll = self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed));
+        self.spent.fetch_add(poll, Ordering::Relaxed);
+        if waits {
+            self.give_turn_back();
+        }
+    }
+
+    /// Gives the turn back and queues for the next one, after everybody who is ready.
+    pub(crate) async fn next_turn(self: Arc<Self>) {
+        tokio::task::yield_now().await;
+        // The lane is never closed; were it, the run would go on without a turn.
+        let turn = Arc::clone(&self.lane.0).acquire_owned().await.ok();
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
+    pub(crate) fn give_turn_back(&self) {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn turns_go_round_and_come_back_from_a_run_that_is_dropped_in_the_queue() {
+        let lane = SlowLane::new(1);
+        let (first, second) = (Pace::start(lane.clone()), Pace::start(lane.clone()));
+        Arc::clone(&first).next_turn().await;
+        assert_eq!(lane.free(), 0);
+        let mut queued = Box::pin(Arc::clone(&second).next_turn());
+        for _ in 0..3 {
+            assert!(futures_poll(queued.as_mut()).await.is_pending());
+        }
+        first.give_turn_back();
+        drop(queued);
+        assert_eq!(lane.free(), 1);
+    }
+
+    #[test]
+    fn waiting_is_not_computing() {
+        let pace = Pace::start(SlowLane::new(1));
+        pace.resume();
+        pace.pause(true);
+        std::thread::sleep(Duration::from_millis(20));
+        pace.resume();
+        pace.pause(false);
+        assert!(pace.wall_time() >= Duration::from_millis(20));
+        assert!(pace.cpu_time() < Duration::from_millis(10), "{:?}", pace.cpu_time());
+    }
+
+    async fn futures_poll(mut future: std::pin::Pin<&mut impl Future<Output = ()>>) -> std::task::Poll<()> {
+        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context))).await
+    }
+}

@@ -1,0 +1,143 @@
+//! One run: a fresh store, one call, and the outcome, whatever the code does.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use model::{BotBreak, Cause, Event, Limits, Outcome, Reply, Run};
+use tokio_util::sync::CancellationToken;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::Sandbox;
+use crate::capabilities::stdio::ReplyBuffer;
+use crate::failure::{self, Circumstances, Stop};
+use crate::host::{Alive, Host, Stdio};
+use crate::inspect::Kind;
+use crate::pace::{FIRST_SLICE_TICKS, Pace};
+use crate::prepared::{Answer, Failure, Prepared};
+
+/// How the call came to its end.
+enum Ended {
+    Answered(Answer),
+    Failed(Failure),
+    OutOfTime,
+    Cancelled,
+}
+
+impl Sandbox {
+    /// Runs a node's code on one event, in a fresh instance. Never fails: a failure is a bot break.
+    ///
+    /// `cancelled` ends the run early, as `unavailable`. Dropping the future ends it too, without a record.
+    pub async fn run(&self, prepared: &Prepared, event: &Event, limits: &Limits, cancelled: &CancellationToken) -> Run {
+        let pace = Pace::start(self.0.lane.clone());
+        let reply = ReplyBuffer::new(limits.reply_bytes);
+        let stdio = match prepared.kind() {
+            Kind::CodeNode => Stdio::Quiet,
+            Kind::Command => Stdio::Command { event: event.as_str().to_owned(), reply: reply.clone() },
+        };
+        let host = Host::new(*limits, Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
+        let mut store = self.store(host);
+        let ended = drive(prepared, &mut store, event, cancelled).await;
+        conclude(ended, store, event, &reply)
+    }
+
+    /// A store with every limit in place before any guest code runs: start functions are guest code.
+    fn store(&self, host: Host) -> Store<Host> {
+        let limits = host.limits;
+        let mut store = Store::new(&self.0.engine, host);
+        store.limiter(|host| &mut host.memory);
+        store.set_epoch_deadline(FIRST_SLICE_TICKS);
+        store.epoch_deadline_callback(at_tick);
+        store.set_hostcall_fuel(bytes(limits.host_call_bytes.max(limits.reply_bytes)));
+        store.set_max_component_handles(bytes(limits.handles));
+        store
+    }
+}
+
+/// What happens at a tick to a run that is still computing: it dies of its limits, or it queues for its next turn.
+fn at_tick(store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline> {
+    let host = store.data();
+    if host.pace.cpu_time_so_far() >= host.limits.cpu_time {
+        return Err(Stop::OutOfCpu.into());
+    }
+    if host.calls_exceeded() {
+        return Err(Stop::TooManyCalls.into());
+    }
+    host.pace.give_turn_back();
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(Arc::clone(&host.pace).next_turn())))
+}
+
+/// Polls the call to its end, with its wall clock running and its CPU time counted.
+async fn drive(prepared: &Prepared, store: &mut Store<Host>, event: &Event, cancelled: &CancellationToken) -> Ended {
+    let (pace, wall_time) = (Arc::clone(&store.data().pace), store.data().limits.wall_time);
+    let mut call = pin!(tokio::time::timeout(wall_time, prepared.call(store, event.as_str())));
+    let mut cancelled = pin!(cancelled.cancelled());
+    poll_fn(|context| {
+        pace.resume();
+        let polled = call.as_mut().poll(context);
+        pace.pause(polled.is_pending());
+        match polled {
+            Poll::Ready(Ok(Ok(answer))) => Poll::Ready(Ended::Answered(answer)),
+            Poll::Ready(Ok(Err(failure))) => Poll::Ready(Ended::Failed(failure)),
+            Poll::Ready(Err(_elapsed)) => Poll::Ready(Ended::OutOfTime),
+            Poll::Pending => cancelled.as_mut().poll(context).map(|()| Ended::Cancelled),
+        }
+    })
+    .await
+}
+
+/// Takes the outcome, the usage and the log out of the store, and drops it.
+fn conclude(ended: Ended, mut store: Store<Host>, event: &Event, reply: &ReplyBuffer) -> Run {
+    let (outcome, reply_bytes) = outcome(ended, &mut store, reply);
+    let host = store.into_data();
+    let (log, log_bytes) = host.journal.finish();
+    let mut usage = host.usage(event, log_bytes);
+    usage.reply_bytes = reply_bytes;
+    Run { outcome, usage, log }
+}
+
+/// The outcome, and the size of the reply as the guest wrote it.
+fn outcome(ended: Ended, store: &mut Store<Host>, reply: &ReplyBuffer) -> (Outcome, u64) {
+    let broken = |bot_break| (Outcome::BotBreak(bot_break), 0);
+    match ended {
+        Ended::Answered(Answer::Handled(Ok(output))) => replied(output, &store.data().limits),
+        Ended::Answered(Answer::Handled(Err(error))) => broken(failure::exception(&error)),
+        Ended::Answered(Answer::Exited) => match String::from_utf8(reply.take()) {
+            Ok(output) => replied(output, &store.data().limits),
+            Err(_) => broken(BotBreak::new(Cause::ReplyNotJson, "the reply is not UTF-8")),
+        },
+        Ended::Failed(failure) => broken(explain(&failure, store)),
+        Ended::OutOfTime => broken(BotBreak::new(Cause::OutOfTime, failure::out_of_time(&store.data().limits))),
+        Ended::Cancelled => broken(BotBreak::new(Cause::Unavailable, "this host shut down before the run was over")),
+    }
+}
+
+fn replied(output: String, limits: &Limits) -> (Outcome, u64) {
+    let reply_bytes = output.len() as u64;
+    if reply_bytes > limits.reply_bytes {
+        let too_large = BotBreak::new(Cause::ReplyTooLarge, failure::reply_too_large(limits));
+        return (Outcome::BotBreak(too_large), reply_bytes);
+    }
+    let outcome = Reply::parse(output).map_or_else(|error| Outcome::BotBreak(error.into()), Outcome::Reply);
+    (outcome, reply_bytes)
+}
+
+fn explain(failure: &Failure, store: &mut Store<Host>) -> BotBreak {
+    let shadow_stack_overrun = failure::has_overrun_shadow_stack(&failure.error, &mut *store);
+    let host = store.data();
+    failure::classify(
+        &failure.error,
+        &Circumstances {
+            limits: &host.limits,
+            memory_refused: host.memory.is_refused(),
+            instantiating: failure.instantiating,
+            shadow_stack_overrun,
+            last_words: host.journal.last_words(),
+        },
+    )
+}
+
+fn bytes(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
