@@ -1,0 +1,28 @@
+//! `[limits]`, the host's and a node's: what one run may use.
+
+use ::model::{Limits, Overrides};
+
+use super::document::Section;
+
+/// What the section sets, over what it inherits.
+pub(super) fn read(mut section: Section<'_>, inherited: &Limits) -> Limits {
+    let overrides = Overrides {
+        wall_time: section.optional_duration("wall_time"),
+        cpu_time: section.optional_duration("cpu_time"),
+        memory: section.optional_size("memory"),
+        event: section.optional_size("event"),
+        reply: section.optional_size("reply"),
+        log: section.optional_size("log"),
+        host_calls: section.optional_count("host_calls"),
+        host_call: section.optional_size("host_call"),
+        handles: section.optional_count("handles"),
+    };
+    let limits = inherited.with(&overrides).unwrap_or_else(|errors| {
+        for error in errors {
+            section.wrong_here(format!("is out of range: {error}"));
+        }
+        *inherited
+    });
+    section.finish();
+    limits
+}

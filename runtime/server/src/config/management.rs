@@ -1,0 +1,86 @@
+//! `[management]`: where operators look in, and what is kept for them.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::document::Section;
+use super::secret;
+
+/// A token that can be guessed protects nothing.
+const MIN_TOKEN_BYTES: usize = 16;
+
+/// The listener of `/v1/…` and of the health checks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Management {
+    /// The address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What a caller of `/v1/…` must show; nobody may call without.
+    pub token: Option<Token>,
+    /// Run records kept.
+    pub keep_runs: usize,
+    /// Memory that they may take together.
+    pub keep_runs_bytes: u64,
+}
+
+impl Default for Management {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            token: None,
+            keep_runs: 1000,
+            keep_runs_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Management {
+    pub(super) fn read(mut section: Section<'_>, files: &mut Vec<PathBuf>) -> Self {
+        let default = Self::default();
+        let address = "an address with a port, such as \"127.0.0.1:8081\"";
+        let token = section.found("token");
+        let management = Self {
+            listen: section.parsed("listen", address).unwrap_or(default.listen),
+            token: token.as_ref().and_then(|found| {
+                let text = secret::read(&section, found, files)?;
+                if text.len() < MIN_TOKEN_BYTES {
+                    let advice =
+                        "is too short: use at least 16 characters, such as the output of `openssl rand -hex 32`";
+                    section.wrong(found, advice);
+                    return None;
+                }
+                Some(Token::new(text.as_bytes()))
+            }),
+            keep_runs: section.count("keep_runs", default.keep_runs),
+            keep_runs_bytes: section.size("keep_runs_size", default.keep_runs_bytes),
+        };
+        section.finish();
+        management
+    }
+}
+
+/// A bearer token, kept as its SHA-256.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// The token with these characters.
+    pub fn new(text: &[u8]) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    /// Whether `shown` is this token; takes the same time whichever byte differs.
+    pub fn matches(&self, shown: &[u8]) -> bool {
+        let shown: [u8; 32] = Sha256::digest(shown).into();
+        bool::from(self.0.ct_eq(&shown))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}

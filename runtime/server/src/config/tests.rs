@@ -1,0 +1,241 @@
+use std::path::Path;
+
+use super::document::Document;
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    parse_with(text, &[])
+}
+
+fn parse_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("codenode.toml"), text, &environment.iter().copied().collect())
+}
+
+fn problems(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+const NODE: &str = "[tenants.acme.nodes.N]\nartifact = \"n.wasm\"\nsecrets = [\"it's a secret\"]\n";
+
+#[test]
+fn the_defaults_file_holds_exactly_the_defaults() {
+    let read = parse(DEFAULTS).unwrap();
+    let default = Config::default();
+    assert_eq!(read.front_door, default.front_door);
+    assert_eq!(read.management, default.management);
+    assert_eq!(read.sandbox, default.sandbox);
+    assert_eq!(read.limits, default.limits);
+    assert_eq!(read.log, default.log);
+    assert!(read.tenants.is_empty());
+}
+
+#[test]
+fn the_defaults_file_documents_every_key() {
+    let text = format!("{NODE}[front_door.tls]\ncertificate = \"c\"\nkey = \"k\"\n");
+    let environment = Environment::default();
+    let document = Document::new(Path::new("codenode.toml"), &text, &environment);
+    let root = document.parse().unwrap();
+    Config::read(&document, root.get_ref());
+    for key in document.known_keys() {
+        let name = key.rsplit('.').next().unwrap();
+        let documented = DEFAULTS.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
+        assert!(documented || key.starts_with("tenants.acme.nodes.N.limits"), "{key}");
+    }
+    assert!(document.known_keys().len() > 40);
+}
+
+#[test]
+fn the_example_in_the_defaults_file_is_right_but_for_its_own_explanations() {
+    let example: String = DEFAULTS
+        .lines()
+        .skip_while(|line| !line.starts_with("# [tenants.acme]"))
+        .filter(|line| !line.contains("bot_break_text ="))
+        .map(|line| format!("{}\n", line.trim_start_matches("# ").trim_start_matches('#')))
+        .collect();
+    let config = parse_with(&example, &[("ORDER_STATUS_SECRET", "hidden")]).unwrap();
+    let node = &config.tenants["acme"].nodes["ORDER_STATUS"];
+    assert_eq!(node.limits.memory_bytes, 128 << 20);
+    assert_eq!(config.tenants["acme"].runs, Some(64));
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest_one() {
+    let text = "[front_door]\nlistn = \"127.0.0.1:1\"\n[mangement]\n[limits]\nqqqq = 1\n[tenants.acme]\nnode = {}\n";
+    insta::assert_snapshot!(problems(text), @r#"
+    the configuration has 4 problems:
+      codenode.toml:2: `front_door.listn` is unknown: did you mean `listen`?
+      codenode.toml:3: `mangement` is unknown: did you mean `management`?
+      codenode.toml:5: `limits.qqqq` is unknown; the known ones here are wall_time, cpu_time, memory, event, reply, log, host_calls, host_call, handles
+      codenode.toml:7: `tenants.acme.node` is unknown: did you mean `nodes`?
+    "#);
+}
+
+#[test]
+fn every_problem_is_reported_at_its_line() {
+    let text = r#"
+        [front_door]
+        listen = "here"
+        workers = -1
+        body_timeout = "soon"
+        tls = { certificate = "c.pem" }
+        [management]
+        token = "short"
+        [sandbox]
+        runs = 0
+        stack = "1 KiB"
+        [limits]
+        wall_time = "40s"
+        memory = true
+        [log]
+        level = "=="
+        format = "xml"
+        [tenants."no id"]
+        [tenants.acme]
+        runs = 0
+        [tenants.acme.nodes.N]
+        secrets = []
+        on_break = "say"
+        [tenants.acme.nodes.M]
+        artifact = ""
+        allow_unsigned = true
+        secrets = ["a", "b", "c"]
+        schemes = ["md5"]
+        bot_break_text = "Sorry"
+    "#;
+    insta::assert_snapshot!(problems(text), @r#"
+    the configuration has 21 problems:
+      codenode.toml:3: `front_door.listen` is "here": it must be an address with a port, such as "0.0.0.0:8080"
+      codenode.toml:4: `front_door.workers` is -1: it must be a whole number, not below zero
+      codenode.toml:5: `front_door.body_timeout` is "soon": it must be a time such as "10s" or "500ms"
+      codenode.toml:6: `front_door.tls` needs both `certificate` and `key`, or neither
+      codenode.toml:8: `management.token` is too short: use at least 16 characters, such as the output of `openssl rand -hex 32`
+      codenode.toml:10: `sandbox.runs` is 0: it must be from 1 to 10000
+      codenode.toml:11: `sandbox.stack` is 1.0 KiB: it must be from 64.0 KiB to 16.0 MiB
+      codenode.toml:12: `limits` is out of range: the limit `wall_time` is 40s: it must be above zero and at most 28s
+      codenode.toml:14: `limits.memory` is true: it must be a size such as "64 MiB"
+      codenode.toml:16: `log.level` must be "error", "warn", "info", "debug" or "trace", or a filter such as "info,server=debug"
+      codenode.toml:17: `log.format` is "xml": it must be "auto" or "text" or "json"
+      codenode.toml:18: `tenants.no id` does not name a tenant: `no id` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
+      codenode.toml:20: `tenants.acme.runs` must be above zero: every event would be turned away
+      codenode.toml:21: `tenants.acme.nodes.N.artifact` is missing: give the path of the compiled handler, such as "order-status.wasm"
+      codenode.toml:21: `tenants.acme.nodes.N.bot_break_text` is missing: on_break = "say" needs the text that the user is shown
+      codenode.toml:22: `tenants.acme.nodes.N.secrets` is empty: give one or two, or say allow_unsigned = true to take events from anybody
+      codenode.toml:25: `tenants.acme.nodes.M.artifact` must be a path in quotes, and not empty
+      codenode.toml:26: `tenants.acme.nodes.M.allow_unsigned` makes the secrets useless: remove one of the two
+      codenode.toml:27: `tenants.acme.nodes.M.secrets` cannot be used: a node holds at most two live secrets; retire one first
+      codenode.toml:28: `tenants.acme.nodes.M.schemes` must hold only "sha1", "sha256" or "standard"
+      codenode.toml:29: `tenants.acme.nodes.M.bot_break_text` would never be said: add on_break = "say", or remove it
+    "#);
+}
+
+#[test]
+fn what_is_not_toml_is_shown_without_its_text() {
+    let text = "[management]\ntoken = \"hidden\n\n[limits\n";
+    let shown = problems(text);
+    assert!(!shown.contains("hidden"), "{shown}");
+    insta::assert_snapshot!(shown, @r#"
+    the configuration has 2 problems:
+      codenode.toml:2: this is not TOML: invalid basic string, expected `"`
+      codenode.toml:4: this is not TOML: unclosed table, expected `]`
+    "#);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let environment = [
+        ("CODENODE_FRONT_DOOR_LISTEN", "0.0.0.0:80"),
+        ("CODENODE_FRONT_DOOR_WORKERS", "3"),
+        ("CODENODE_SANDBOX_QUEUE_WAIT", "250ms"),
+        ("CODENODE_LIMITS_MEMORY", "128 MiB"),
+        ("CODENODE_LOG", "debug"),
+        ("CODENODE_MANAGEMENT_TOKEN", "0123456789abcdef"),
+    ];
+    let config = parse_with("[front_door]\nlisten = \"127.0.0.1:1\"\n", &environment).unwrap();
+    assert_eq!(config.front_door.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.front_door.workers, 3);
+    assert_eq!(config.sandbox.queue_wait.as_millis(), 250);
+    assert_eq!(config.limits.memory_bytes, 128 << 20);
+    assert_eq!(config.log.level, "debug");
+    assert!(config.management.token.unwrap().matches(b"0123456789abcdef"));
+}
+
+#[test]
+fn a_misspelt_variable_does_not_go_unnoticed() {
+    let environment =
+        [("CODENODE_FRONT_DOOR_LISTN", "x"), ("CODENODE_SANDBOX_RUNS", "many"), ("CODENODE_MY_SECRET", "x")];
+    let shown = parse_with("", &environment).unwrap_err().to_string();
+    insta::assert_snapshot!(shown, @r#"
+    the configuration has 2 problems:
+      environment variable CODENODE_SANDBOX_RUNS: `sandbox.runs` is "many": it must be a whole number, not below zero
+      environment variable CODENODE_FRONT_DOOR_LISTN: means nothing to codenode: did you mean `CODENODE_FRONT_DOOR_LISTEN`?
+    "#);
+}
+
+#[test]
+fn a_node_inherits_the_hosts_limits_and_sets_its_own() {
+    let text = format!("[limits]\nmemory = \"32 MiB\"\nwall_time = \"5s\"\n{NODE}limits = {{ wall_time = \"7s\" }}\n");
+    let config = parse(&text).unwrap();
+    let limits = config.tenants["acme"].nodes["N"].limits;
+    assert_eq!((limits.memory_bytes, limits.wall_time.as_secs()), (32 << 20, 7));
+}
+
+#[test]
+fn paths_start_from_the_file() {
+    let text = format!("{NODE}[sandbox]\ncache_directory = \"cache\"\n");
+    let config = Config::parse(Path::new("/etc/codenode/codenode.toml"), &text, &Environment::default()).unwrap();
+    assert_eq!(config.tenants["acme"].nodes["N"].artifact, Path::new("/etc/codenode/n.wasm"));
+    assert_eq!(config.sandbox.cache_directory, Path::new("/etc/codenode/cache"));
+}
+
+#[test]
+fn a_secret_is_followed_to_where_it_is_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "from a file\n").unwrap();
+    let text = r#"
+        management = { token = "hidden hidden hidden" }
+        [tenants.acme.nodes.N]
+        artifact = "n.wasm"
+        secrets = ["env:NEW", "file:secret"]
+    "#;
+    let environment = [("NEW", "hidden in the environment")].into_iter().collect();
+    let config = Config::parse(&folder.path().join("codenode.toml"), text, &environment).unwrap();
+    assert_eq!(config.referenced_files, [folder.path().join("secret")]);
+    let shown = format!("{config:?} {environment:?}");
+    assert!(!shown.contains("hidden") && !shown.contains("from a file"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_cannot_be_used_is_refused_without_being_shown() {
+    let text = r#"
+        [tenants.acme.nodes.N]
+        artifact = "n.wasm"
+        secrets = ["", "env:ABSENT"]
+        [tenants.acme.nodes.M]
+        artifact = "n.wasm"
+        secrets = ["file:absent", "whsec_hidden!"]
+        [tenants.acme.nodes.O]
+        artifact = "n.wasm"
+        secrets = ["hidden"]
+        schemes = ["standard"]
+    "#;
+    let shown = problems(text);
+    assert!(!shown.contains("hidden"), "{shown}");
+    insta::assert_snapshot!(shown, @r#"
+    the configuration has 5 problems:
+      codenode.toml:4: `tenants.acme.nodes.N.secrets` is an empty secret, which anybody could sign with: give at least 16 random characters
+      codenode.toml:4: `tenants.acme.nodes.N.secrets` refers to the environment variable "ABSENT", which is not set: set it and start again
+      codenode.toml:7: `tenants.acme.nodes.M.secrets` refers to the file absent, which cannot be read: No such file or directory (os error 2)
+      codenode.toml:7: `tenants.acme.nodes.M.secrets` cannot be used: the secret begins with `whsec_`, but what follows is not base64; copy it again, whole
+      codenode.toml:10: `tenants.acme.nodes.O.secrets` cannot be used: the scheme `standard` needs a secret of the form `whsec_<base64>`
+    "#);
+}
+
+#[test]
+fn without_a_file_the_defaults_serve_unless_a_file_was_named() {
+    let absent = Path::new("surely/absent.toml");
+    let error = Config::load(Some(absent), &Environment::default()).unwrap_err().to_string();
+    assert!(error.contains("surely/absent.toml: cannot be read"), "{error}");
+    // The tests' working directory holds no codenode.toml.
+    let config = Config::load(None, &Environment::default()).unwrap();
+    assert_eq!((config.file, config.tenants.len()), (None, 0));
+}

@@ -1,0 +1,28 @@
+//! The server: a signed event in, the bot's reply out, and everything that is needed to do that for many tenants at once.
+//!
+//! It knows HTTP, signatures and configuration. What WebAssembly is, the sandbox alone knows.
+
+mod admission;
+mod artifacts;
+pub mod config;
+mod directory;
+mod listen;
+mod manage;
+mod recorder;
+mod reload;
+mod server;
+mod state;
+mod telemetry;
+mod warnings;
+mod watch;
+mod webhook;
+mod worker;
+
+/// Signing events, for whoever sends them; verifying them is the front door's own business.
+pub mod signature {
+    pub use crate::webhook::signature::{Scheme, Secret, SecretError, UnknownScheme, sign};
+}
+
+pub use config::{Config, ConfigError, Environment};
+pub use server::{Options, ServeError, Server, serve};
+pub use telemetry::start as start_telemetry;

@@ -1,0 +1,42 @@
+//! Whether the process lives, and whether the front door answers. Open to everybody, so it names no tenant, node or path.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State as Shared;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::directory::Condition;
+use crate::state::{Phase, State};
+
+/// `GET /healthz`
+pub(super) async fn alive() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: 503 before the front door opens and while the server drains.
+pub(super) async fn ready(Shared(state): Shared<Arc<State>>) -> (StatusCode, Json<Value>) {
+    let (status, word) = match state.phase() {
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        Phase::Serving => (StatusCode::OK, "ready"),
+        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    };
+    let directory = state.directory.load_full();
+    let nodes = directory.nodes();
+    let count = |condition: Condition| nodes.iter().filter(|live| live.condition() == condition).count();
+    let last_reload = state
+        .last_reload
+        .load_full()
+        .map(|reload| json!({ "at": reload.at, "taken_over": reload.taken_over, "problems": reload.problems.len() }));
+    let body = json!({
+        "status": word,
+        "nodes": {
+            "live": count(Condition::Live),
+            "outdated": count(Condition::Outdated),
+            "unavailable": count(Condition::Unavailable),
+        },
+        "last_reload": last_reload,
+    });
+    (status, Json(body))
+}

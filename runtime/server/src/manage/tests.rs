@@ -1,0 +1,179 @@
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use model::{BotBreak, Cause, Outcome};
+use serde_json::Value;
+
+use super::*;
+use crate::recorder::tests::{record, reply};
+use crate::state::tests::state;
+
+const TOKEN: &str = "0123456789abcdef";
+const CONFIG: &str = r#"
+    [management]
+    token = "0123456789abcdef"
+    [tenants.acme.nodes.N]
+    artifact = "absent.wasm"
+    secrets = ["hidden"]
+"#;
+
+async fn get(state: &Arc<State>, path: &str, token: Option<&str>) -> (StatusCode, Value) {
+    let mut request = Request::get(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let service = TowerToHyperService::new(router(Arc::clone(state)));
+    let response = service.call(request.body(Body::empty()).unwrap()).await.unwrap();
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn only_health_is_open() {
+    let (_folder, state) = state(CONFIG);
+    for path in ["/v1/runs", "/v1/nodes", "/v1/runs/0199a5b0-0000-7000-8000-000000000000"] {
+        for token in [None, Some(""), Some("0123456789abcdeF"), Some("0123456789abcde")] {
+            assert_eq!(get(&state, path, token).await.0, StatusCode::UNAUTHORIZED, "{path} {token:?}");
+        }
+        assert_ne!(get(&state, path, Some(TOKEN)).await.0, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    assert_eq!(get(&state, "/healthz", None).await.0, StatusCode::OK);
+    assert_eq!(get(&state, "/hooks/acme/N", None).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_is_told_anything_but_how_to_set_one() {
+    let (_folder, state) = state("");
+    let (status, body) = get(&state, "/v1/runs", Some("")).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert!(body["detail"].as_str().unwrap().starts_with("no management token is configured: set `token`"), "{body}");
+}
+
+#[tokio::test]
+async fn readiness_follows_the_servers_life() {
+    let (_folder, state) = state(CONFIG);
+    assert_eq!(get(&state, "/readyz", None).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    state.enter(crate::state::Phase::Serving);
+    let (status, body) = get(&state, "/readyz", None).await;
+    assert_eq!((status, &body["status"]), (StatusCode::OK, &Value::from("ready")));
+    state.enter(crate::state::Phase::Draining);
+    assert_eq!(get(&state, "/readyz", None).await.1["status"], "draining");
+}
+
+#[tokio::test]
+async fn a_list_of_runs_is_short_and_one_run_is_whole() {
+    let (_folder, state) = state(CONFIG);
+    state.recorder.write(record("acme", reply("a long reply")));
+    let broken = record("acme", Outcome::BotBreak(BotBreak::new(Cause::Trap, "unreachable")));
+    let id = broken.id;
+    state.recorder.write(broken);
+
+    let (_, list) = get(&state, "/v1/runs", Some(TOKEN)).await;
+    assert_eq!(list["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(list["runs"][0]["cause"], "trap");
+    assert_eq!(list["runs"][0]["blame"], "author");
+    assert!(!list.to_string().contains("a long reply"));
+
+    let (_, mut whole) = get(&state, &format!("/v1/runs/{id}"), Some(TOKEN)).await;
+    whole["id"] = "[id]".into();
+    insta::assert_json_snapshot!(whole, @r#"
+    {
+      "artifact": null,
+      "blame": "author",
+      "caller_left": false,
+      "cause": "trap",
+      "chat_afterwards": "with_bot",
+      "detail": "unreachable",
+      "id": "[id]",
+      "limits": {
+        "cpu_time": "1s",
+        "event_bytes": 262144,
+        "handles": 1000,
+        "host_call_bytes": 2097152,
+        "host_calls": 10000,
+        "log_bytes": 65536,
+        "memory_bytes": 67108864,
+        "reply_bytes": 262144,
+        "wall_time": "10s"
+      },
+      "log": {
+        "dropped_bytes": 0,
+        "lines": []
+      },
+      "node": "NODE",
+      "outcome": {
+        "bot_break": {
+          "blame": "author",
+          "cause": "trap",
+          "detail": "unreachable"
+        }
+      },
+      "result": "bot_break",
+      "started_at": "1970-01-01T00:00:00Z",
+      "tenant": "acme",
+      "usage": {
+        "cpu_micros": 0,
+        "event_bytes": 0,
+        "host_calls": 0,
+        "log_bytes": 0,
+        "memory_bytes": 0,
+        "reply_bytes": 0,
+        "wall_micros": 0
+      }
+    }
+    "#);
+
+    let reply_id = list["runs"][1]["id"].as_str().unwrap();
+    let (_, whole) = get(&state, &format!("/v1/runs/{reply_id}"), Some(TOKEN)).await;
+    assert_eq!(whole["outcome"]["reply"]["response"][0], "a long reply");
+}
+
+#[tokio::test]
+async fn a_bad_query_is_told_why() {
+    let (_folder, state) = state(CONFIG);
+    let mut lines = Vec::new();
+    for query in
+        ["limit=0", "limit=1000000000", "limit=-1", "cause=tired", "tenant=a/b", "tenants=acme", "limit=1&limit=2"]
+    {
+        let (status, body) = get(&state, &format!("/v1/runs?{query}"), Some(TOKEN)).await;
+        lines.push(format!("{query}: {} {}", status.as_u16(), body["detail"].as_str().unwrap()));
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    limit=0: 400 `limit` is 0: it must be from 1 to 1000
+    limit=1000000000: 400 `limit` is 1000000000: it must be from 1 to 1000
+    limit=-1: 400 Failed to deserialize query string: limit: invalid digit found in string; the query may hold tenant, node, cause and limit
+    cause=tired: 400 `cause`: no such cause; the causes are trap, exception, exit, reply_not_json, reply_wrong_shape, reply_empty, out_of_time, out_of_cpu, out_of_memory, out_of_stack, reply_too_large, too_many_calls, upstream_failed, overloaded, unavailable, internal
+    tenant=a/b: 400 `tenant`: `a/b` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
+    tenants=acme: 400 Failed to deserialize query string: tenants: unknown field `tenants`, expected one of `tenant`, `node`, `cause`, `limit`; the query may hold tenant, node, cause and limit
+    limit=1&limit=2: 400 Failed to deserialize query string: duplicate field `limit`; the query may hold tenant, node, cause and limit
+    "#);
+}
+
+#[tokio::test]
+async fn a_query_narrows_the_list() {
+    let (_folder, state) = state(CONFIG);
+    state.recorder.write(record("acme", reply("hi")));
+    state.recorder.write(record("other", Outcome::BotBreak(BotBreak::new(Cause::Exit, "1"))));
+    for (query, count) in [
+        ("", 2),
+        ("tenant=acme", 1),
+        ("cause=exit", 1),
+        ("tenant=acme&cause=exit", 0),
+        ("limit=1", 1),
+        ("node=NODE", 2),
+    ] {
+        let (_, list) = get(&state, &format!("/v1/runs?{query}"), Some(TOKEN)).await;
+        assert_eq!(list["runs"].as_array().unwrap().len(), count, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let (_folder, state) = state(CONFIG);
+    for path in ["/v1/runs/x", "/v1/runs/0199a5b0-0000-7000-8000-000000000000", "/v1", "/"] {
+        assert_eq!(get(&state, path, Some(TOKEN)).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}

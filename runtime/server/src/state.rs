@@ -1,0 +1,107 @@
+//! What the rooms of this server share: who serves, who may run, what ran, how the last reload went.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use jiff::Timestamp;
+use sandbox::Sandbox;
+use serde::Serialize;
+
+use crate::admission::Gate;
+use crate::config::{Config, Token};
+use crate::directory::Directory;
+use crate::recorder::Recorder;
+
+/// One for each server.
+pub(crate) struct State {
+    pub(crate) directory: ArcSwap<Directory>,
+    pub(crate) gate: Gate,
+    pub(crate) recorder: Recorder,
+    pub(crate) sandbox: Sandbox,
+    /// Replaced by a reload, so that a token can be rotated without a restart.
+    pub(crate) token: ArcSwapOption<Token>,
+    pub(crate) last_reload: ArcSwapOption<Reload>,
+    phase: AtomicU8,
+}
+
+/// How the last attempt to take over changed files went.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Reload {
+    pub(crate) at: Timestamp,
+    /// Whether the new configuration serves. A node's own artifact may be bad all the same.
+    pub(crate) taken_over: bool,
+    /// What is wrong, nodes included.
+    pub(crate) problems: Vec<String>,
+}
+
+/// Where the server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Preparing artifacts; the front door does not answer yet.
+    Starting,
+    /// Open.
+    Serving,
+    /// Finishing what is under way.
+    Draining,
+}
+
+impl State {
+    pub(crate) fn new(config: &Config, sandbox: Sandbox) -> Self {
+        let runs = &config.sandbox;
+        Self {
+            directory: ArcSwap::from_pointee(Directory::empty()),
+            gate: Gate::new(runs.runs, runs.queue, runs.queue_wait),
+            recorder: Recorder::new(config.management.keep_runs, config.management.keep_runs_bytes),
+            sandbox,
+            token: ArcSwapOption::new(config.management.token.clone().map(Arc::new)),
+            last_reload: ArcSwapOption::empty(),
+            phase: AtomicU8::new(0),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Starting,
+            1 => Phase::Serving,
+            _ => Phase::Draining,
+        }
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        let number = match phase {
+            Phase::Starting => 0,
+            Phase::Serving => 1,
+            Phase::Draining => 2,
+        };
+        self.phase.store(number, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::Environment;
+
+    /// A state with this configuration and nothing prepared; it lives as long as its folder.
+    pub(crate) fn state(text: &str) -> (TempDir, Arc<State>) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::parse(Path::new("codenode.toml"), text, &Environment::default()).unwrap();
+        let sandbox = Sandbox::new(sandbox::Config {
+            cache_dir: folder.path().join("compiled"),
+            compiler: "no-compiler-in-unit-tests".into(),
+            compile_limits: sandbox::compile::Limits {
+                memory_bytes: 1 << 30,
+                cpu_time: std::time::Duration::from_secs(1),
+                wall_time: std::time::Duration::from_secs(1),
+            },
+            runs: 4,
+            stack_bytes: 512 << 10,
+        });
+        (folder, Arc::new(State::new(&config, sandbox.unwrap())))
+    }
+}

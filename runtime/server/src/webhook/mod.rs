@@ -1,0 +1,11 @@
+//! The front door: `POST /hooks/{tenant}/{node}`, and nothing else.
+//!
+//! It knows nothing of the management side.
+
+mod answer;
+mod media_type;
+mod receive;
+mod route;
+pub(crate) mod signature;
+
+pub(crate) use receive::Door;
