@@ -1,6 +1,6 @@
 //! The nouns of codenode, one a file: what crosses its rooms and its boundary.
 //!
-//! Plain types that cannot be wrong once they exist. No I/O, no clock, no other crate of this workspace.
+//! Plain types that cannot be wrong once they exist. No I/O, no other crate of this workspace.
 
 mod artifact;
 mod element;

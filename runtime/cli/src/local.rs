@@ -1,0 +1,49 @@
+//! What the subcommands that work without a server share: the artifact's bytes, and a sandbox for one run.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use sandbox::{Config, DEFAULT_STACK_BYTES, Sandbox};
+
+/// The largest file that is read at all; the inspection names the real limit.
+const MAX_ARTIFACT_FILE_BYTES: u64 = 1 << 30;
+
+/// Reads an artifact.
+///
+/// # Errors
+/// If there is no such file, or it is no file of a plausible size.
+pub(crate) fn read_artifact(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if !metadata.is_file() {
+        bail!("{} is not a file; name the compiled .wasm file", path.display());
+    }
+    if metadata.len() > MAX_ARTIFACT_FILE_BYTES {
+        bail!("{} is larger than 1 GiB; name the compiled .wasm file", path.display());
+    }
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A sandbox with the production settings and room for a single run.
+///
+/// # Errors
+/// If its cache cannot be made or its memory not be reserved.
+pub(crate) fn sandbox(cache_dir: Option<PathBuf>) -> anyhow::Result<Sandbox> {
+    Sandbox::new(Config {
+        cache_dir: cache_dir.map_or_else(default_cache_dir, Ok)?,
+        compiler: env::current_exe().context("cannot find the path of this program")?,
+        compile_limits: sandbox::compile::Limits::default(),
+        runs: 1,
+        stack_bytes: DEFAULT_STACK_BYTES,
+    })
+}
+
+fn default_cache_dir() -> anyhow::Result<PathBuf> {
+    let from_env = |name, below: &str| {
+        env::var_os(name).filter(|value| !value.is_empty()).map(|value| Path::new(&value).join(below))
+    };
+    from_env("XDG_CACHE_HOME", "codenode")
+        .or_else(|| from_env("HOME", ".cache/codenode"))
+        .context("neither XDG_CACHE_HOME nor HOME is set: say where compiled code may be kept with --cache-dir")
+}

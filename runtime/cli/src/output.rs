@@ -1,0 +1,106 @@
+//! How results look on a terminal: a reply as a chat would show it, then usage, then the log.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use bytesize::ByteSize;
+use model::{BotBreak, Limits, Log, Message, Outcome, Reply, Run, Usage};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+
+/// Writes a run for a person.
+///
+/// # Errors
+/// If the terminal or pipe is gone.
+pub(crate) fn run(out: &mut impl Write, run: &Run, limits: &Limits) -> io::Result<()> {
+    match &run.outcome {
+        Outcome::Reply(reply) => chat(out, reply)?,
+        Outcome::BotBreak(bot_break) => broken(out, bot_break)?,
+    }
+    usage(out, &run.usage, limits)?;
+    log(out, &run.log, limits)
+}
+
+/// Writes a reply as a chat would show it.
+pub(crate) fn chat(out: &mut impl Write, reply: &Reply) -> io::Result<()> {
+    for message in reply.messages() {
+        match message {
+            Message::Text(text) => writeln!(out, "{BOLD}bot{BOLD:#}  {}", printable(&text))?,
+            Message::Element { kind, text, choices } => {
+                writeln!(out, "{BOLD}bot{BOLD:#}  {} {DIM}({}){DIM:#}", printable(&text), printable(&kind))?;
+                for choice in choices {
+                    writeln!(out, "     [{}]", printable(&choice))?;
+                }
+            }
+        }
+    }
+    if !reply.status() {
+        writeln!(out, "{DIM}     status: false, the business step failed{DIM:#}")?;
+    }
+    Ok(())
+}
+
+fn broken(out: &mut impl Write, bot_break: &BotBreak) -> io::Result<()> {
+    let BotBreak { cause, detail, trap, backtrace } = bot_break;
+    writeln!(out, "{RED}bot break{RED:#}  {BOLD}{cause}{BOLD:#}  {DIM}(blame: {}){DIM:#}", cause.blame())?;
+    writeln!(out, "           {}", printable(detail))?;
+    if let Some(trap) = trap {
+        writeln!(out, "           {DIM}trap: {trap}{DIM:#}")?;
+    }
+    for (depth, frame) in backtrace.iter().enumerate() {
+        writeln!(out, "           {DIM}{depth:>2}{DIM:#} {}", printable(&frame.to_string()))?;
+    }
+    Ok(())
+}
+
+fn usage(out: &mut impl Write, used: &Usage, limits: &Limits) -> io::Result<()> {
+    writeln!(out, "\n{DIM}usage{DIM:#}")?;
+    row(out, "wall time", time(used.wall_time), time(limits.wall_time))?;
+    row(out, "CPU time", time(used.cpu_time), time(limits.cpu_time))?;
+    row(out, "memory", ByteSize(used.memory_bytes), ByteSize(limits.memory_bytes))?;
+    row(out, "host calls", used.host_calls, limits.host_calls)?;
+    row(out, "event", ByteSize(used.event_bytes), ByteSize(limits.event_bytes))?;
+    row(out, "reply", ByteSize(used.reply_bytes), ByteSize(limits.reply_bytes))?;
+    row(out, "log", ByteSize(used.log_bytes), ByteSize(limits.log_bytes))
+}
+
+fn row(out: &mut impl Write, name: &str, used: impl Display, limit: impl Display) -> io::Result<()> {
+    writeln!(out, "  {name:<11}{:>11}  of {limit}", used.to_string())
+}
+
+fn log(out: &mut impl Write, log: &Log, limits: &Limits) -> io::Result<()> {
+    if log.lines.is_empty() && log.dropped_bytes == 0 {
+        return Ok(());
+    }
+    writeln!(out, "\n{DIM}log{DIM:#}")?;
+    for line in &log.lines {
+        let at = Duration::from_micros(line.at_micros).as_secs_f64() * 1e3;
+        writeln!(out, "  {DIM}{at:>8.2} ms{DIM:#} {:<8} {}", line.level, line.text)?;
+    }
+    if log.dropped_bytes > 0 {
+        let (dropped, limit) = (ByteSize(log.dropped_bytes), ByteSize(limits.log_bytes));
+        writeln!(out, "  {DIM}… {dropped} more were dropped: the log is limited to {limit}{DIM:#}")?;
+    }
+    Ok(())
+}
+
+/// Two significant places are enough for a person: `1.25 ms`.
+fn time(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        _ if seconds >= 1.0 => format!("{seconds:.3} s"),
+        _ if seconds >= 1e-3 => format!("{:.2} ms", seconds * 1e3),
+        _ => format!("{:.0} us", seconds * 1e6),
+    }
+}
+
+/// A guest's text without what would drive the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
+        .collect()
+}

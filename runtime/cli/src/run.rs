@@ -1,0 +1,77 @@
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use model::{Event, Limits, Outcome, Overrides};
+use sandbox::PrepareError;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::EventSource;
+use crate::{local, output};
+
+#[derive(clap::Args)]
+pub(crate) struct Run {
+    /// The compiled handler (.wasm)
+    artifact: PathBuf,
+    #[command(flatten)]
+    event: EventSource,
+    /// Print the outcome, usage and log as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Another wall time, such as `5s`
+    #[arg(long, value_parser = humantime::parse_duration)]
+    wall_time: Option<Duration>,
+    /// Another CPU time, such as `200ms`
+    #[arg(long, value_parser = humantime::parse_duration)]
+    cpu_time: Option<Duration>,
+    /// Another memory limit, such as `128MiB`
+    #[arg(long)]
+    memory: Option<ByteSize>,
+    /// Where compiled code is kept [default: codenode in the user's cache folder]
+    #[arg(long, env = "CODENODE_CACHE_DIR", value_name = "FOLDER")]
+    cache_dir: Option<PathBuf>,
+}
+
+impl Run {
+    /// Exit code 0 for a reply, 1 for a bot break.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let limits = self.limits()?;
+        let artifact = local::read_artifact(&self.artifact)?;
+        let event = Event::parse(self.event.read()?)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let sandbox = local::sandbox(self.cache_dir)?;
+        let prepared = runtime.block_on(sandbox.prepare(&artifact)).map_err(|error| match error {
+            PrepareError::Refused(problems) => {
+                anyhow::anyhow!("codenode refuses {}:\n  - it {}", self.artifact.display(), problems.join("\n  - it "))
+            }
+            PrepareError::Busy | PrepareError::Host(_) => error.into(),
+        })?;
+        let run = runtime.block_on(sandbox.run(&prepared, &event, &limits, &CancellationToken::new()));
+        let mut out = anstream::stdout();
+        if self.json {
+            let json = json!({ "outcome": run.outcome, "usage": run.usage, "limits": limits, "log": run.log });
+            writeln!(out, "{json:#}")?;
+        } else {
+            output::run(&mut out, &run, &limits)?;
+        }
+        Ok(match run.outcome {
+            Outcome::Reply(_) => ExitCode::SUCCESS,
+            Outcome::BotBreak(_) => ExitCode::FAILURE,
+        })
+    }
+
+    fn limits(&self) -> anyhow::Result<Limits> {
+        let overrides = Overrides {
+            wall_time: self.wall_time,
+            cpu_time: self.cpu_time,
+            memory: self.memory,
+            ..Overrides::default()
+        };
+        Limits::DEFAULT
+            .with(&overrides)
+            .map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+    }
+}

@@ -1,0 +1,23 @@
+;; Traps on division if it finds an argument, a variable or a directory.
+(module
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_prestat_get" (func $fd_prestat_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 0) "\10\00\00\00\21\00\00\00\00\00\00\00\00\00\00\00{\"status\":true,\"response\":[\"ok\"]}")
+  (func (export "_start")
+    (local $fd i32)
+    (drop (call $environ_sizes_get (i32.const 256) (i32.const 260)))
+    (drop (i32.div_u (i32.const 1) (i32.eqz (i32.load (i32.const 256)))))
+    (drop (call $args_sizes_get (i32.const 256) (i32.const 260)))
+    (drop (i32.div_u (i32.const 1) (i32.eqz (i32.load (i32.const 256)))))
+    (local.set $fd (i32.const 3))
+    (loop $next
+      (drop (i32.div_u (i32.const 1) (i32.ne (call $fd_prestat_get (local.get $fd) (i32.const 256)) (i32.const 0))))
+      (drop (i32.div_u (i32.const 1) (i32.ne (call $path_open (local.get $fd) (i32.const 0) (i32.const 16) (i32.const 1)
+        (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 256)) (i32.const 0))))
+      (local.set $fd (i32.add (local.get $fd) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $fd) (i32.const 64))))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))

@@ -1,0 +1,8 @@
+;; Does what an allocator does that cannot go on.
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\00\00\00\00\10\00\00\00\21\00\00\00\00\00\00\00{\"status\":true,\"response\":[\"ok\"]}")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+  (func (export "handle") (param i32 i32) (result i32)
+    (if (i32.eq (memory.grow (i32.const 2000)) (i32.const -1)) (then unreachable))
+    i32.const 0))

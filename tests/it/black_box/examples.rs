@@ -1,0 +1,119 @@
+//! The example handlers, compiled from source, over HTTP.
+
+use super::server::{Server, event, fixture, guest, node};
+
+const SDK_EXAMPLES: [&str; 4] = ["product-price", "order-status", "appointment", "echo-command"];
+const EVENTS: [&str; 5] =
+    ["full_2021.json", "many_entities.json", "minimal_2018.json", "no_entities.json", "step_2023.json"];
+
+#[test]
+fn every_real_event_is_answered_by_every_example() {
+    let server = Server::with_guests(&SDK_EXAMPLES);
+    for example in SDK_EXAMPLES {
+        for name in EVENTS {
+            let answer = server.send(example, &fixture(name));
+            assert_eq!(answer.status, 200, "{example} on {name}: {}", answer.body);
+            assert!(
+                answer.json()["response"].as_array().is_some_and(|messages| !messages.is_empty()),
+                "{}",
+                answer.body
+            );
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+        }
+    }
+}
+
+#[test]
+fn the_same_source_answers_the_same_in_each_form_that_it_can_be_built_in() {
+    let forms = ["product-price", "product-price-p2", "echo-command", "echo-command-p2"];
+    let server = Server::with_guests(&forms);
+    let speaker = event("product_name", "speaker");
+    let answers: Vec<String> = forms.iter().map(|form| server.send(form, &speaker).body).collect();
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[2], answers[3]);
+    insta::assert_snapshot!(answers[0], @r#"{"status":true,"response":["The price of the speaker is ₹1500."]}"#);
+}
+
+#[test]
+fn elements_go_to_the_platform_as_strings_that_hold_json() {
+    let server = Server::with_guests(&["order-status"]);
+    let reply = server.send("order-status", &fixture("minimal_2018.json")).json();
+    let messages: Vec<&str> =
+        reply["response"].as_array().unwrap().iter().map(|message| message.as_str().unwrap()).collect();
+    let kinds: Vec<String> = messages
+        .iter()
+        .filter_map(|message| serde_json::from_str::<serde_json::Value>(message).ok())
+        .map(|element| element["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds, ["BUTTON", "CAROUSEL"]);
+}
+
+/// The interpreters have functions of hundreds of kilobytes and tables of thousands: the gates must let them through.
+#[test]
+fn cpython_and_spidermonkey_run_as_they_are() {
+    let server = Server::with_guests(&["python", "javascript"]);
+    for (guest, greeting) in [("python", "python"), ("javascript", "javascript")] {
+        let answer = server.send(guest, &fixture("full_2021.json"));
+        assert_eq!(answer.status, 200, "{}; {}", answer.body, server.record(&answer));
+        assert!(answer.body.contains(greeting) && answer.body.contains("LEAD_CAPTURE"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_release_handler_of_the_sdk_is_smaller_than_200_kib() {
+    for name in ["product-price", "order-status", "appointment", "naughty", "product-price-p2"] {
+        let bytes = std::fs::metadata(guest(name)).unwrap().len();
+        assert!(bytes < 200 << 10, "{name} has {bytes} bytes");
+    }
+}
+
+#[test]
+fn each_misbehaviour_is_a_bot_break_with_its_cause_and_the_neighbours_go_on() {
+    let server = Server::start(
+        &(node("naughty", "naughty", "limits = { cpu_time = \"200ms\" }") + &node("good", "product-price", "")),
+    );
+    for (misbehaviour, status, cause) in [
+        ("loop", 504, "out_of_cpu"),
+        ("eat_memory", 502, "out_of_memory"),
+        ("recurse", 502, "out_of_stack"),
+        ("panic", 502, "trap"),
+        ("error", 502, "exception"),
+        ("empty", 502, "reply_empty"),
+        ("bad_json", 502, "reply_not_json"),
+        ("wrong_shape", 502, "reply_wrong_shape"),
+        ("huge_reply", 502, "reply_too_large"),
+        ("out_of_bounds", 502, "trap"),
+        ("divide_by_zero", 502, "trap"),
+    ] {
+        let answer = server.send("naughty", &event("misbehave", misbehaviour));
+        assert_eq!((answer.status, answer.cause()), (status, Some(cause)), "{misbehaviour}");
+        assert_eq!(
+            answer.body,
+            format!("{{\"error\":\"bot break: {cause}\"}}"),
+            "nothing of the guest's reaches the caller"
+        );
+        let record = server.record(&answer);
+        assert_eq!(record["outcome"]["bot_break"]["cause"], cause, "{record}");
+        assert_eq!(server.send("good", &event("product_name", "speaker")).status, 200);
+    }
+    let answer = server.send("naughty", &event("misbehave", "log_flood"));
+    let record = server.record(&answer);
+    assert_eq!(answer.status, 200);
+    assert!(record["log"]["dropped_bytes"].as_u64().unwrap() > 100_000, "{}", record["usage"]);
+}
+
+#[test]
+fn a_panic_is_explained_to_its_author_by_its_own_words_and_place() {
+    let server = Server::with_guests(&["naughty"]);
+    let record = server.record(&server.send("naughty", &event("misbehave", "panic")));
+    let bot_break = &record["outcome"]["bot_break"];
+    let detail = bot_break["detail"].as_str().unwrap();
+    assert!(detail.contains("the cat walked over the keyboard") && detail.contains("src/lib.rs"), "{detail}");
+    assert_eq!(bot_break["blame"], "author");
+    let frames = bot_break["backtrace"].to_string();
+    assert!(frames.contains("naughty::panic"), "{frames}");
+    assert!(
+        !record.to_string().contains(env!("CARGO_MANIFEST_DIR").split("/runtime").next().unwrap()),
+        "a path of this machine"
+    );
+}

@@ -1,0 +1,113 @@
+//! Requests that two parsers could read differently, and senders that never finish.
+
+use std::time::{Duration, Instant};
+
+use super::http::{Connection, exchange};
+use super::server::{Server, event};
+
+const HEAD: &str = "POST /hooks/acme/product-price HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+
+#[test]
+fn what_could_smuggle_a_second_request_is_refused_and_the_connection_closed() {
+    let server = Server::with_guests(&["product-price"]);
+    for (name, request) in [
+        ("length, then chunked", format!("{HEAD}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")),
+        ("chunked, then length", format!("{HEAD}transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n")),
+        ("two lengths", format!("{HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}")),
+        ("two equal lengths", format!("{HEAD}content-length: 2\r\ncontent-length: 2\r\n\r\n{{}}")),
+        ("an unknown coding", format!("{HEAD}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n")),
+        ("chunked, not last", format!("{HEAD}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n")),
+        ("two codings", format!("{HEAD}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
+        ("no host", "GET /hooks/a/b HTTP/1.1\r\n\r\n".to_owned()),
+        ("two hosts", "GET /hooks/a/b HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned()),
+        ("absolute form", "GET http://other/hooks/a/b HTTP/1.1\r\nhost: x\r\n\r\n".to_owned()),
+        ("a bare line feed", "GET /hooks/a/b HTTP/1.1\nhost: x\n\n".to_owned()),
+        ("one bare line feed", "GET /hooks/a/b HTTP/1.1\r\nhost: x\na: b\r\n\r\n".to_owned()),
+        ("a folded header", "GET /hooks/a/b HTTP/1.1\r\nhost: x\r\na: b\r\n c\r\n\r\n".to_owned()),
+        ("white space before the colon", "GET /hooks/a/b HTTP/1.1\r\nhost: x\r\ncontent-length : 0\r\n\r\n".to_owned()),
+        (
+            "a line feed in a chunk extension",
+            format!("{HEAD}transfer-encoding: chunked\r\n\r\n2;a\nb\r\n{{}}\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk extension without end",
+            format!("{HEAD}transfer-encoding: chunked\r\n\r\n2;{}\r\n{{}}\r\n0\r\n\r\n", "a".repeat(20_000)),
+        ),
+        (
+            "a chunk size too large",
+            format!("{HEAD}transfer-encoding: chunked\r\n\r\n1ffffffffffffffff\r\n{{}}\r\n0\r\n\r\n"),
+        ),
+    ] {
+        let mut connection = Connection::open(server.front_door);
+        connection.send(request.as_bytes());
+        let answer = connection.answer();
+        assert!(answer.as_ref().is_none_or(|answer| answer.status == 400), "{name}: {answer:?}");
+        assert!(connection.is_closed(), "{name}: the connection stayed open");
+    }
+    assert_eq!(server.send("product-price", &event("product_name", "speaker")).status, 200);
+    assert!(server.records().len() == 1, "nothing of all that ran");
+}
+
+#[test]
+fn heads_that_are_too_large_are_refused() {
+    let server = Server::with_guests(&["product-price"]);
+    let many: String = (0..200).map(|at| format!("h{at}: x\r\n")).collect();
+    let large = format!("h: {}\r\n", "x".repeat(500_000));
+    for headers in [many, large] {
+        let answer =
+            exchange(server.front_door, format!("GET /hooks/a/b HTTP/1.1\r\nhost: x\r\n{headers}\r\n").as_bytes());
+        assert!(answer.as_ref().is_none_or(|answer| [400, 431].contains(&answer.status)), "{answer:?}");
+    }
+    let answer = exchange(
+        server.front_door,
+        format!("GET /hooks/{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000)).as_bytes(),
+    );
+    assert!(answer.as_ref().is_none_or(|answer| [400, 404, 414, 431].contains(&answer.status)), "{answer:?}");
+}
+
+#[test]
+fn a_sender_that_never_finishes_is_shown_the_door() {
+    let server = Server::start_with(
+        "header_timeout = \"300ms\"\nbody_timeout = \"300ms\"\nidle_timeout = \"300ms\"",
+        &super::server::node("product-price", "product-price", ""),
+    );
+    let started = Instant::now();
+    let mut in_head = Connection::open(server.front_door);
+    in_head.send(b"POST /hooks/acme/product-price HTTP/1.1\r\nhost: x\r\nx-slow: ");
+    let mut in_body = Connection::open(server.front_door);
+    in_body.send(format!("{HEAD}content-length: 100\r\n\r\n{{").as_bytes());
+    let mut idle = Connection::open(server.front_door);
+    idle.send(b"GET /hooks/a/b HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert_eq!(idle.answer().unwrap().status, 200);
+
+    assert_eq!(in_body.answer().map(|answer| answer.status), Some(408));
+    let to_head = in_head.answer();
+    assert!(to_head.as_ref().is_none_or(|answer| [400, 408].contains(&answer.status)), "{to_head:?}");
+    assert!(idle.is_closed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_body_that_breaks_off_starts_no_run() {
+    let server = Server::with_guests(&["product-price"]);
+    let mut connection = Connection::open(server.front_door);
+    connection.send(format!("{HEAD}content-length: 100\r\n\r\n{{\"node\":").as_bytes());
+    drop(connection);
+    assert_eq!(server.send("product-price", &event("product_name", "speaker")).status, 200);
+    assert_eq!(server.records().len(), 1);
+}
+
+#[test]
+fn idle_connections_and_garbage_leave_nothing_behind() {
+    let server = Server::with_guests(&["product-price"]);
+    assert_eq!(server.send("product-price", &event("product_name", "speaker")).status, 200);
+    let before = server.descriptors();
+    let connections: Vec<Connection> = (0..500).map(|_| Connection::open(server.front_door)).collect();
+    for (at, mut connection) in connections.into_iter().enumerate() {
+        let garbage: [&[u8]; 4] =
+            [b"\x16\x03\x01\x02", b"GET / H", b"\0\0\0\0", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0"];
+        connection.send(garbage[at % 4]);
+    }
+    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+    assert_eq!(server.send("product-price", &event("product_name", "speaker")).status, 200);
+}

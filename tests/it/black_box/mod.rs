@@ -1,0 +1,13 @@
+//! The real binary from outside: over HTTP and on the command line.
+
+mod answers;
+mod cli;
+mod concurrency;
+mod door;
+mod examples;
+mod hostile_wire;
+mod http;
+mod reload;
+mod server;
+mod shutdown;
+mod signatures;

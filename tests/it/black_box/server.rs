@@ -1,0 +1,203 @@
+//! `codenode serve` as an operator starts it, on ports of its own choosing.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use server::signature::{Scheme, Secret, sign};
+use tempfile::TempDir;
+
+use super::http::{self, Answer};
+
+pub(super) const CODENODE: &str = env!("CARGO_BIN_EXE_codenode");
+pub(super) const SECRET: &str = "a secret that only tests know";
+const TOKEN: &str = "a-token-that-only-tests-know";
+
+/// Long enough for a server to start and compile its nodes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A guest that `cargo xtask guests` built.
+pub(super) fn guest(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests").join(name).with_extension("wasm");
+    assert!(path.is_file(), "{} is missing: run `cargo xtask guests`", path.display());
+    path
+}
+
+/// An event of `tests/fixtures/events`.
+pub(super) fn fixture(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/events").join(name)).unwrap()
+}
+
+/// An event whose only entity is `name`.
+pub(super) fn event(name: &str, value: &str) -> Vec<u8> {
+    let entity = serde_json::json!([{ "detection": "message", "original_text": value, "entity_value": value }]);
+    let user = serde_json::json!({ "user_name": "u1", "full_name": "", "device_platform": 5 });
+    serde_json::json!({ "node": "N", "event": "API_INTEGRATION", "user": user, "entities": { name: entity } })
+        .to_string()
+        .into_bytes()
+}
+
+/// A running server; killed when dropped, if it has not ended by then.
+pub(super) struct Server {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    pub(super) folder: TempDir,
+    pub(super) front_door: SocketAddr,
+    pub(super) management: SocketAddr,
+}
+
+impl Server {
+    /// Starts with this configuration, ports and token added. Artifacts are named relative to the folder.
+    pub(super) fn start(nodes: &str) -> Self {
+        Self::start_with("", nodes)
+    }
+
+    /// The same, with more keys for `[front_door]`, other sections following them in `nodes`.
+    pub(super) fn start_with(front_door: &str, nodes: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("codenode.toml"), config(front_door, nodes)).unwrap();
+        let mut child = Command::new(CODENODE)
+            .args(["serve", "--config", "codenode.toml"])
+            .current_dir(folder.path())
+            .env("CODENODE_LOG_FORMAT", "json")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (stderr, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line));
+        });
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { child, log, folder, front_door: nowhere, management: nowhere };
+        let listening = server.wait_for_log("listening");
+        server.front_door = listening["front_door"].as_str().unwrap().parse().unwrap();
+        server.management = listening["management"].as_str().unwrap().parse().unwrap();
+        server
+    }
+
+    /// A server whose nodes are these example guests, each under its own name, all with [`SECRET`].
+    pub(super) fn with_guests(names: &[&str]) -> Self {
+        Self::start(&names.iter().map(|name| node(name, name, "")).collect::<String>())
+    }
+
+    /// The first log line with this message, waiting for it.
+    pub(super) fn wait_for_log(&self, message: &str) -> Value {
+        self.wait_for(&format!("the log line `{message}`"), || {
+            let lines = self.log.lock().unwrap();
+            let mut parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            parsed.find(|line| line["message"].as_str().is_some_and(|text| text.contains(message)))
+        })
+    }
+
+    /// Asks until there is an answer.
+    pub(super) fn wait_for<T>(&self, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            assert!(started.elapsed() < PATIENCE, "{what} did not come; the log: {:#?}", self.log.lock().unwrap());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Posts an event to a node of the tenant `acme`, signed as GitHub does.
+    pub(super) fn send(&self, node: &str, event: &[u8]) -> Answer {
+        let signed = signed(Scheme::Sha256, event);
+        let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post(node, &headers, event)
+    }
+
+    /// Posts to a node with these headers and a JSON content type.
+    pub(super) fn post(&self, node: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        http::exchange(self.front_door, &http::post(&format!("/hooks/acme/{node}"), &headers, body)).expect("an answer")
+    }
+
+    /// A GET of the management side, with its token.
+    pub(super) fn manage(&self, path: &str) -> Answer {
+        let token = format!("Bearer {TOKEN}");
+        http::exchange(self.management, &http::get(path, &[("authorization", &token)])).expect("an answer")
+    }
+
+    /// The record of the run that an answer names, once it is written.
+    pub(super) fn record(&self, answer: &Answer) -> Value {
+        let path = format!("/v1/runs/{}", answer.header("x-codenode-run").expect("a run"));
+        self.wait_for("the run's record", || Some(self.manage(&path)).filter(|record| record.status == 200)).json()
+    }
+
+    /// Records so far, newest first.
+    pub(super) fn records(&self) -> Vec<Value> {
+        self.manage("/v1/runs?limit=100").json()["runs"].as_array().unwrap().clone()
+    }
+
+    pub(super) fn rewrite_config(&self, nodes: &str) {
+        fs::write(self.folder.path().join("codenode.toml"), config("", nodes)).unwrap();
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the process to end by itself.
+    pub(super) fn wait(mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return status,
+                None => assert!(started.elapsed() < PATIENCE, "the server did not end"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The process's open descriptors.
+    pub(super) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// The process's resident memory in bytes.
+    pub(super) fn resident_bytes(&self) -> u64 {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn config(front_door: &str, nodes: &str) -> String {
+    format!(
+        "[front_door]\nlisten = \"127.0.0.1:0\"\n{front_door}\n[management]\nlisten = \"127.0.0.1:0\"\ntoken = \"{TOKEN}\"\n{nodes}"
+    )
+}
+
+/// The configuration of one node of the tenant `acme`, with further keys.
+pub(super) fn node(name: &str, artifact: &str, keys: &str) -> String {
+    let artifact = guest(artifact);
+    format!(
+        "[tenants.acme.nodes.{name}]\nartifact = {:?}\nsecrets = [{SECRET:?}]\n{keys}\n",
+        artifact.display().to_string()
+    )
+}
+
+/// The headers that sign a body with [`SECRET`].
+pub(super) fn signed(scheme: Scheme, body: &[u8]) -> Vec<(String, String)> {
+    let secret = Secret::new(SECRET).unwrap();
+    let headers = sign(scheme, &secret, body, "msg_1", std::time::SystemTime::now()).unwrap();
+    headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+}

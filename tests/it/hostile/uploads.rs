@@ -1,0 +1,283 @@
+//! Corpus A: what an author can upload, and how it is refused by name before anything compiles.
+
+use std::time::{Duration, Instant};
+
+use sandbox::{Offer, inspect};
+
+use super::SHORT;
+use super::generated::{self, command};
+use crate::support::{House, Oracle, alone, guest};
+
+/// The longest that an inspection of a refused artifact takes, on a busy machine.
+const INSPECTION: Duration = Duration::from_secs(2);
+
+/// Every problem of each artifact, as an author reads them.
+fn problems(cases: &[(&str, Vec<u8>)]) -> String {
+    let mut lines = Vec::new();
+    for (name, artifact) in cases {
+        let began = Instant::now();
+        let found = inspect(artifact).problems;
+        assert!(began.elapsed() < INSPECTION, "{name} took {:?}", began.elapsed());
+        lines.push(format!("{name}: {}", if found.is_empty() { "fine".to_owned() } else { found.join("; ") }));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn what_is_no_webassembly_is_refused_as_what_it_is() {
+    let cases = [
+        ("empty", vec![]),
+        ("three bytes", b"\0as".to_vec()),
+        ("a truncated header", b"\0asm\x01".to_vec()),
+        ("text", b" \n(module)".to_vec()),
+        ("a precompiled artifact", b"\x7fELF\x02\x01\x01".to_vec()),
+        ("a zip", b"PK\x03\x04".to_vec()),
+        ("another version", b"\0asm\x02\0\0\0".to_vec()),
+        ("a section id that does not exist", generated::section(99, b"")),
+        ("a number that is too long", generated::section(1, b"\xff\xff\xff\xff\xff\xff\x01")),
+        ("a section cut short", b"\0asm\x01\0\0\0\x01\x7f".to_vec()),
+        ("65 MiB of custom section", generated::section(0, &[b"\x04name".as_slice(), &vec![0; 65 << 20]].concat())),
+    ];
+    insta::assert_snapshot!(problems(&cases), @r"
+    empty: is empty; upload a compiled .wasm file
+    three bytes: is not WebAssembly (it does not begin with \0asm); upload a compiled .wasm file
+    a truncated header: is malformed: unexpected end-of-file
+    text: is WebAssembly text; compile it to binary first, for example with `wasm-tools parse`
+    a precompiled artifact: is an ELF file (a native or precompiled binary); upload the .wasm file that it was made from
+    a zip: is not WebAssembly (it does not begin with \0asm); upload a compiled .wasm file
+    another version: is malformed: unknown binary version:        0x2
+    a section id that does not exist: is not valid WebAssembly: malformed section id: 99 (at byte 10); is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports nothing
+    a number that is too long: is malformed: invalid var_u32: integer representation too long
+    a section cut short: is malformed: unexpected end-of-file
+    65 MiB of custom section: is 65.0 MiB large; the limit is 64.0 MiB: build it in release mode and strip its debug information
+    ");
+}
+
+#[test]
+fn what_would_compile_for_minutes_is_refused_in_no_time() {
+    let cases = [
+        ("10,000 nested loops", generated::nested(0x03, 10_000)),
+        ("101 nested loops", generated::nested(0x03, 101)),
+        ("100,000 nested blocks", generated::nested(0x02, 100_000)),
+        ("1,000,000 calls in a function", generated::calls(1_000_000)),
+        ("100,000 functions", generated::functions(100_000)),
+        ("1,000,000 functions", generated::functions(1_000_000)),
+        ("50,001 locals", generated::locals(50_001)),
+        ("100,000 imports", generated::imports(100_000)),
+        ("101 tables", generated::times(101, "(table 1 funcref)")),
+        ("101 memories", generated::times(101, "(memory 1)")),
+        ("a table of 10,000,000", command("(table 10000000 funcref)")),
+        ("a memory of 4 GiB", guest::binary("(module (memory (export \"memory\") 65536) (func (export \"_start\")))")),
+        ("200 nested components", generated::nested_components(200)),
+        ("1,000 instances", generated::instances(1_000)),
+        ("65 instances", generated::instances(65)),
+        ("10,000 types in a chain", generated::type_chain(10_000)),
+    ];
+    insta::assert_snapshot!(problems(&cases), @"
+    10,000 nested loops: nests loops deeper than 100 in a function
+    101 nested loops: nests loops deeper than 100 in a function
+    100,000 nested blocks: nests blocks deeper than 1000 in a function
+    1,000,000 calls in a function: has 2000002 bytes of code in one function; the limit is 1048576
+    100,000 functions: has 100000 functions; the limit is 60000
+    1,000,000 functions: has 1000000 functions; the limit is 60000
+    50,001 locals: is not valid WebAssembly: too many locals: locals exceed maximum (at byte 49)
+    100,000 imports: has 100000 imports; the limit is 2000
+    101 tables: has 101 tables; the limit is 16
+    101 memories: has 102 memories; the limit is 8
+    a table of 10,000,000: has 10000000 elements in a table at the start; the limit is 65536
+    a memory of 4 GiB: has 4294967296 bytes of memory at the start; the limit is 536870912
+    200 nested components: nests components deeper than 8; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    1,000 instances: has 1000 core instances; the limit is 256
+    65 instances: has 66 core instances; the limit is 64
+    10,000 types in a chain: is not valid WebAssembly: type nesting is too deep (at byte 246)
+    ");
+}
+
+#[test]
+fn a_proposal_that_is_left_out_is_named() {
+    let handler = |fields: &str| guest::handling(fields, "call $reply");
+    let single = |memory: &str| guest::binary(&format!("(module {memory} (func (export \"_start\")))"));
+    let cases = [
+        ("shared memory", single("(memory (export \"memory\") 1 1 shared)")),
+        ("atomics", handler("(func (drop (i32.atomic.load (i32.const 0))))")),
+        ("garbage collection", handler("(type (struct (field i32)))")),
+        ("exceptions", handler("(tag $t) (func (throw $t))")),
+        ("function references", handler("(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))")),
+        ("64-bit memory", single("(memory (export \"memory\") i64 1)")),
+        ("two memories", command("(memory 1)")),
+        ("custom page sizes", single("(memory (export \"memory\") 1 (pagesize 1))")),
+        (
+            "wide arithmetic",
+            handler("(func (i64.add128 (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0)) drop drop)"),
+        ),
+        ("relaxed SIMD", handler("(func (param v128) (drop (i32x4.relaxed_trunc_f32x4_s (local.get 0))))")),
+        (
+            "stack switching",
+            handler("(type $f (func)) (type $c (cont $f)) (func (param (ref $c)) (resume $c (local.get 0)))"),
+        ),
+        ("async lift", guest::binary(ASYNC_LIFT)),
+        ("a stream", guest::binary("(component (type (stream u8)))")),
+        ("an error context", guest::binary("(component (core func (canon error-context.drop)))")),
+        ("tail calls are offered", handler("(func $f (return_call $f))")),
+        ("SIMD is offered", handler("(func (result v128) (v128.const i64x2 0 0))")),
+    ];
+    insta::assert_snapshot!(problems(&cases), @"
+    shared memory: needs threads and shared memory, which codenode does not offer: build it without
+    atomics: needs threads and shared memory, which codenode does not offer: build it without
+    garbage collection: needs garbage collection, which codenode does not offer: build it without
+    exceptions: needs exception handling, which codenode does not offer: build it without
+    function references: needs typed function references, which codenode does not offer: build it without
+    64-bit memory: needs 64-bit memories, which codenode does not offer: build it without
+    two memories: needs several memories in one module, which codenode does not offer: build it without
+    custom page sizes: needs custom page sizes, which codenode does not offer: build it without
+    wide arithmetic: needs wide arithmetic, which codenode does not offer: build it without
+    relaxed SIMD: needs relaxed SIMD, which codenode does not offer: build it without
+    stack switching: needs stack switching, which codenode does not offer: build it without
+    async lift: needs component-model async (WASI 0.3), which codenode does not offer: build it without; needs stackful component-model async, which codenode does not offer: build it without
+    a stream: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    an error context: needs component-model error contexts, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    tail calls are offered: fine
+    SIMD is offered: fine
+    ");
+}
+
+const ASYNC_LIFT: &str = r#"(component
+  (core module $m (func (export "handle")) (func (export "back") (param i32 i32 i32) (result i32) unreachable))
+  (core instance $i (instantiate $m))
+  (func (export "handle") async (canon lift (core func $i "handle") async)))"#;
+
+#[test]
+fn an_import_that_is_not_served_is_refused_by_name() {
+    let import = |name: &str| guest::binary(&format!("(component (import \"{name}\" (instance)))"));
+    let cases = [
+        ("preview 0", command("(import \"wasi_unstable\" \"fd_write\" (func))")),
+        ("unknown function", command("(import \"wasi_snapshot_preview1\" \"fd_wrote\" (func))")),
+        ("undefined symbol", command("(import \"env\" \"malloc\" (func))")),
+        ("tcp", import("wasi:sockets/tcp@0.2.0")),
+        ("http", import("wasi:http/outgoing-handler@0.2.0")),
+        ("preview 3", import("wasi:clocks/monotonic-clock@0.3.0")),
+        ("unknown WASI", import("wasi:nn/graph@0.2.0")),
+        ("another tenant's", import("acme:billing/secrets")),
+    ];
+    insta::assert_snapshot!(problems(&cases), @"
+    sockets: fine
+    preview 0: imports wasi_unstable.fd_write, which codenode does not offer: build for wasi_snapshot_preview1 or WASI 0.2
+    unknown function: imports wasi_snapshot_preview1.fd_wrote, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported
+    undefined symbol: imports env.malloc, which codenode does not offer: the linker left this function undefined; link the library that defines it
+    tcp: imports wasi:sockets/tcp@0.2.0, which codenode does not offer: handlers have no sockets; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    http: imports wasi:http/outgoing-handler@0.2.0, which codenode does not offer: outbound HTTP is not available in this version; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    preview 3: imports wasi:clocks/monotonic-clock@0.3.0, which codenode does not offer: codenode serves WASI 0.2; build for wasm32-wasip2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    unknown WASI: imports wasi:nn/graph@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    another tenant's: imports acme:billing/secrets, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    ");
+}
+
+#[test]
+fn the_socket_functions_that_a_runtime_imports_unasked_are_shown_as_denied() {
+    let inspection = inspect(&guest::named("command_accepts_a_connection"));
+    assert!(inspection.problems.is_empty(), "{inspection:?}");
+    let offers: Vec<(&str, Offer)> =
+        inspection.imports.iter().map(|import| (import.name.as_str(), import.offer)).collect();
+    assert_eq!(offers, [("wasi_snapshot_preview1.sock_accept", Offer::Denied)]);
+}
+
+#[test]
+fn a_contract_that_is_not_ours_is_refused() {
+    let cases = [
+        ("no export", guest::binary("(module)")),
+        ("another export", guest::binary("(module (func (export \"run\")))")),
+        ("an empty component", guest::binary("(component)")),
+        ("hostile names", guest::binary("(module (func (export \"a\\r\\nX: 1\\1b[2J\")))")),
+        ("both contracts", guest::binary(BOTH)),
+    ];
+    insta::assert_snapshot!(problems(&cases), @r"
+    no export: is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports nothing
+    another export: is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports `run`
+    an empty component: is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    hostile names: is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports `a\r\nX: 1\u{1b}[2J`
+    both contracts: exports both `handle` and `wasi:cli/run`: keep the one that codenode shall call
+    ");
+}
+
+const BOTH: &str = r#"(component
+  (core module $m (func (export "f") (result i32) i32.const 0))
+  (core instance $i (instantiate $m))
+  (func $run (result (result)) (canon lift (core func $i "f")))
+  (instance $cli (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $cli))
+  (export "handle" (func $run)))"#;
+
+#[test]
+fn what_only_the_compiler_or_the_linker_can_tell_is_refused_there() {
+    alone(|| {
+        let house = House::open();
+        let oracle = Oracle::look_around(&house);
+        let cases = [
+            ("handle of another type", guest::binary(WRONG_HANDLE)),
+            (
+                "_start of another type",
+                guest::binary("(module (memory (export \"memory\") 1) (func (export \"_start\") (param i32)))"),
+            ),
+            ("no memory", guest::binary("(module (func (export \"_start\")))")),
+            (
+                "fd_write of another type",
+                command("(import \"wasi_snapshot_preview1\" \"fd_write\" (func (param i32)))"),
+            ),
+            ("a clock of another type", guest::binary(WRONG_IMPORT)),
+            ("1,000,000 branches", generated::branches(1_000_000)),
+        ];
+        let lines: Vec<String> = cases.iter().map(|(name, artifact)| oracle.verdict(name, artifact, &SHORT)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        handle of another type: refused: the artifact does not fit what codenode offers: type-checking export func `handle`: expected `string` found `u32`
+        _start of another type: refused: the artifact cannot be compiled: failed to parse WebAssembly module: type mismatch for export `_start` of module instantiation argument `__main_module__` expected: (func) found:    (func (param i32)) (at offset 0x1219)
+        no memory: refused: the artifact cannot be lifted into a component: failed to satisfy import `env::memory`: main module cannot import memory
+        fd_write of another type: refused: the artifact cannot be lifted into a component: failed to decode world from module: failed to validate the imports of the adapter module `wasi_snapshot_preview1`: type mismatch for function `fd_write`: expected `[I32] -> []` but found `[I32, I32, I32, I32] -> [I32]`
+        a clock of another type: refused: the artifact does not fit what codenode offers: component imports instance `wasi:clocks/monotonic-clock@0.2.0`, but a matching implementation was not found in the linker: instance export `now` has the wrong type: type mismatch with parameters: expected 0-tuple, found 1-tuple
+        1,000,000 branches: refused: the artifact cannot be compiled: failed to compile: wasm[0]::function[0]: WebAssembly translation error: Unsupported feature: `br_table` has 1000000 targets, which exceeds the implementation limit of 65520
+        ");
+    });
+}
+
+const WRONG_HANDLE: &str = r#"(component
+  (core module $m (func (export "handle") (param i32) (result i32) i32.const 0))
+  (core instance $i (instantiate $m))
+  (func (export "handle") (param "event" u32) (result u32) (canon lift (core func $i "handle"))))"#;
+
+const WRONG_IMPORT: &str = r#"(component
+  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock (export "now" (func (param "zone" string) (result u64)))))
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+    (func (export "handle") (param i32 i32) (result i32) i32.const 0))
+  (core instance $i (instantiate $m))
+  (func (export "handle") (param "event" string) (result (result string (error string)))
+    (canon lift (core func $i "handle") (memory $i "memory") (realloc (func $i "cabi_realloc")))))"#;
+
+#[test]
+fn what_is_large_but_honest_is_compiled_and_runs() {
+    alone(|| {
+        let cases = [
+            ("100 nested loops", generated::nested(0x03, 100)),
+            ("999 nested blocks", generated::nested(0x02, 999)),
+            ("10,000 functions", generated::functions(10_000)),
+            ("200 functions with 50,000 locals", generated::functions_with_many_locals()),
+            ("200,000 values on the stack", generated::values(200_000)),
+            ("65,000 branches", generated::branches(65_000)),
+            ("32 MiB of data", generated::data(32 << 20)),
+            ("8 instances", generated::instances(7)),
+        ];
+        let house = House::open();
+        let oracle = Oracle::look_around(&house);
+        let lines: Vec<String> = cases.iter().map(|(name, artifact)| oracle.verdict(name, artifact, &SHORT)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        100 nested loops: reply_empty: the reply has no message: the handler wrote nothing
+        999 nested blocks: reply_empty: the reply has no message: the handler wrote nothing
+        10,000 functions: reply_empty: the reply has no message: the handler wrote nothing
+        200 functions with 50,000 locals: reply_empty: the reply has no message: the handler wrote nothing
+        200,000 values on the stack: reply_empty: the reply has no message: the handler wrote nothing
+        65,000 branches: reply_empty: the reply has no message: the handler wrote nothing
+        32 MiB of data: reply_empty: the reply has no message: the handler wrote nothing
+        8 instances: reply {"status":true,"response":["ok"]}
+        "#);
+    });
+}

@@ -1,0 +1,9 @@
+//! The one integration-test crate: the real binary from outside (`black_box`), and the sandbox room under attack (`hostile`).
+
+// Clippy takes only what stands under `cfg(test)` for test code.
+#[cfg(test)]
+mod black_box;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod support;
