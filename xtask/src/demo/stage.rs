@@ -1,0 +1,109 @@
+//! What the tour needs on disk, in `target/demo`: a configuration, secrets made for this one start, and events.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::guests;
+
+const FOLDER: &str = "target/demo";
+const NODES: [&str; 5] = ["product-price", "order-status", "appointment", "echo-command", "naughty"];
+
+/// The folder of the tour, and the program that it shows.
+pub(crate) struct Stage {
+    pub(crate) codenode: PathBuf,
+}
+
+impl Stage {
+    /// Writes everything anew; only compiled code stays from the last time.
+    pub(crate) fn set(codenode: PathBuf) -> anyhow::Result<Self> {
+        let stage = Self { codenode };
+        fs::create_dir_all(Path::new(FOLDER).join("events")).with_context(|| format!("cannot make {FOLDER}"))?;
+        write_private(&stage.secret(), &random_hex()?)?;
+        write_private(&stage.token(), &random_hex()?)?;
+        write_private(&stage.config(), &configuration())?;
+        Ok(stage)
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        Path::new(FOLDER).join("codenode.toml")
+    }
+
+    pub(crate) fn secret(&self) -> PathBuf {
+        Path::new(FOLDER).join("webhook.secret")
+    }
+
+    pub(crate) fn token(&self) -> PathBuf {
+        Path::new(FOLDER).join("management.token")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        Path::new(FOLDER).join("server.log")
+    }
+
+    /// An event that asks `naughty` for one misbehaviour.
+    pub(crate) fn write_event(&self, misbehaviour: &str) -> anyhow::Result<PathBuf> {
+        let detected = json!([{ "detection": "message", "original_text": misbehaviour, "entity_value": misbehaviour }]);
+        let event = json!({
+            "node": "naughty",
+            "event": "API_INTEGRATION",
+            "user": { "user_name": "u1", "full_name": "", "device_platform": 5 },
+            "entities": { "misbehave": detected },
+        });
+        let path = Path::new(FOLDER).join("events").join(format!("{misbehaviour}.json"));
+        fs::write(&path, event.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// Ports of the system's choice, which the server's log then names; so the log is JSON, for us to read.
+fn configuration() -> String {
+    let mut text = r#"[front_door]
+listen = "127.0.0.1:0"
+
+[management]
+listen = "127.0.0.1:0"
+token = "file:management.token"
+
+[sandbox]
+cache_directory = "compiled"
+
+[log]
+format = "json"
+"#
+    .to_owned();
+    for node in NODES {
+        // Paths in the file start from its own folder.
+        let artifact = Path::new("..").join(guests::FOLDER.trim_start_matches("target/")).join(format!("{node}.wasm"));
+        let _ = write!(
+            text,
+            "\n[tenants.demo.nodes.{node}]\nartifact = \"{}\"\nsecrets = [\"file:webhook.secret\"]\n",
+            artifact.display()
+        );
+    }
+    text
+}
+
+/// Replaces a file by one that only this user can read.
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || {
+        if path.exists() {
+            fs::remove_file(path)?;
+        }
+        File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn random_hex() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
+    Ok(bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+}

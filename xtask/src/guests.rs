@@ -1,0 +1,93 @@
+//! The example nodes as guests: compiled for each target that the tests want, in `target/guests`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::program::Program;
+use crate::steps::Steps;
+use crate::targets::{self, LEAN, PREVIEW_1, PREVIEW_2};
+use crate::{interpreters, toolchains};
+
+/// Where the tests look for guests.
+pub(crate) const FOLDER: &str = "target/guests";
+
+/// The nodes that are written with the SDK.
+pub(crate) const SDK_NODES: [&str; 4] = ["product-price", "order-status", "appointment", "naughty"];
+
+/// A guest: the package, its target, cargo's name for what it makes, and ours.
+struct Guest {
+    package: &'static str,
+    target: &'static str,
+    made: &'static str,
+    name: &'static str,
+}
+
+const GUESTS: [Guest; 7] = [
+    Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
+    Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
+    Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
+    Guest { package: "naughty", target: LEAN, made: "naughty.wasm", name: "naughty.wasm" },
+    Guest { package: "echo-command", target: PREVIEW_1, made: "echo-command.wasm", name: "echo-command.wasm" },
+    Guest { package: "echo-command", target: PREVIEW_2, made: "echo-command.wasm", name: "echo-command-p2.wasm" },
+    Guest { package: "product-price", target: PREVIEW_2, made: "product_price.wasm", name: "product-price-p2.wasm" },
+];
+
+/// `cargo xtask guests`
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    set_up(&mut steps)?;
+    build(&mut steps)
+}
+
+/// Everything that building guests takes and that may be missing.
+pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("set-up: targets", targets::ensure)?;
+    steps.step("set-up: Python", || toolchains::python().map(drop))?;
+    steps.step("set-up: JavaScript", || toolchains::node().map(drop))
+}
+
+/// Every guest that the tests run.
+pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("guests: the examples", || examples(&[LEAN, PREVIEW_1, PREVIEW_2]))?;
+    steps.step("guests: Python", interpreters::python)?;
+    steps.step("guests: JavaScript", interpreters::javascript)
+}
+
+/// Builds the examples for these targets.
+pub(crate) fn examples(targets: &[&str]) -> anyhow::Result<()> {
+    let built = target_directory()?;
+    fs::create_dir_all(FOLDER).with_context(|| format!("cannot make {FOLDER}"))?;
+    for target in targets {
+        let guests: Vec<&Guest> = GUESTS.iter().filter(|guest| guest.target == *target).collect();
+        let packages = guests.iter().flat_map(|guest| ["-p", guest.package]);
+        Program::cargo().args(["build", "--profile", "guest", "--target", target]).args(packages).run()?;
+        for guest in guests {
+            install(&built.join(target).join("guest").join(guest.made), guest.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a guest into its place as a whole: a test that runs meanwhile sees the old one or the new one.
+pub(crate) fn install(made: &Path, name: &str) -> anyhow::Result<()> {
+    let (place, draft) = (Path::new(FOLDER).join(name), Path::new(FOLDER).join(format!("{name}.draft")));
+    let bytes = fs::copy(made, &draft).with_context(|| format!("cannot copy {}", made.display()))?;
+    fs::rename(&draft, &place).with_context(|| format!("cannot write {}", place.display()))?;
+    println!("  {} ({} KiB)", place.display(), bytes.div_ceil(1024));
+    Ok(())
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+    let text = Program::cargo().args(["metadata", "--no-deps", "--format-version", "1"]).read()?;
+    let metadata: Metadata = serde_json::from_str(&text).context("cannot read what `cargo metadata` printed")?;
+    let here = std::env::current_dir()?;
+    Ok(metadata.target_directory.strip_prefix(&here).map_or(metadata.target_directory.clone(), Path::to_owned))
+}

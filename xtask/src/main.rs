@@ -1,0 +1,62 @@
+//! What a newcomer types: `cargo xtask test`, `cargo xtask demo`, `cargo xtask guests`.
+//!
+//! It only calls other programs. What it tests or shows lives in the other rooms, and nothing depends on it.
+
+mod demo;
+mod guests;
+mod interpreters;
+mod leash;
+mod program;
+mod steps;
+mod targets;
+mod test;
+mod toolchains;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// The chores of this repository
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up what is missing, build the guests, check and test everything
+    Test,
+    /// Set up what is missing and build the guests that the tests run
+    Guests,
+    /// Build the example nodes, serve them, send them signed events and show what comes back
+    Demo(demo::Demo),
+    /// Run a program that ends when this one does
+    #[command(name = leash::SUBCOMMAND, hide = true)]
+    Leash(leash::Leash),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().command {
+        Command::Leash(leash) => leash.run(),
+        Command::Test => at_the_root().and_then(|()| test::run()),
+        Command::Guests => at_the_root().and_then(|()| guests::run()),
+        Command::Demo(demo) => at_the_root().and_then(|()| demo.run()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every path in this program starts from the root of the repository.
+fn at_the_root() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().context("the repository has moved")?;
+    std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))
+}

@@ -1,0 +1,35 @@
+//! Everything that must hold before a change is good: first what is missing, then the cheap mistakes.
+
+use crate::guests::{self, SDK_NODES};
+use crate::program::Program;
+use crate::steps::Steps;
+use crate::targets;
+
+/// `cargo xtask test`
+pub(crate) fn run() -> anyhow::Result<()> {
+    check(&mut Steps::default())?;
+    println!("\nall good");
+    Ok(())
+}
+
+fn check(steps: &mut Steps) -> anyhow::Result<()> {
+    guests::set_up(steps)?;
+    steps.step("format", || Program::cargo().args(["fmt", "--all", "--check"]).run())?;
+    steps.step("lints", || {
+        Program::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+    })?;
+    steps.step("lints of the guests", || {
+        let packages = SDK_NODES.iter().flat_map(|package| ["-p", package]).chain(["-p", "codenode"]);
+        // In the guests' own profile, so that their macros are compiled once.
+        Program::cargo()
+            .args(["clippy", "--profile", "guest", "--target", targets::LEAN])
+            .args(packages)
+            .args(["--", "-D", "warnings"])
+            .run()
+    })?;
+    steps.step("documentation", || {
+        Program::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()
+    })?;
+    guests::build(steps)?;
+    steps.step("tests", || Program::cargo().args(["test", "--workspace"]).run())
+}
