@@ -11,3 +11,4 @@ mod reload;
 mod server;
 mod shutdown;
 mod signatures;
+mod tls;

@@ -170,7 +170,10 @@ fn as_offered(config: &mut Config) {
     config.custom_page_sizes_enabled = false;
     config.custom_descriptors_enabled = false;
     config.wide_arithmetic_enabled = false;
-    config.max_memories = 1;
+    config.reference_types_enabled = false;
+    // The memory that is exported comes on top.
+    config.min_memories = 0;
+    config.max_memories = 0;
     config.max_tables = 4;
     config.max_memory32_bytes = 64 << 20;
     config.max_table_elements = 10_000;

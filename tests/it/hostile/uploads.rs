@@ -103,6 +103,7 @@ fn a_proposal_that_is_left_out_is_named() {
         ("garbage collection", handler("(type (struct (field i32)))")),
         ("exceptions", handler("(tag $t) (func (throw $t))")),
         ("function references", handler("(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))")),
+        ("externref", handler("(func (param externref))")),
         ("64-bit memory", single("(memory (export \"memory\") i64 1)")),
         ("two memories", command("(memory 1)")),
         ("custom page sizes", single("(memory (export \"memory\") 1 (pagesize 1))")),

@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use model::ArtifactId;
@@ -16,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::inspect::Inspection;
+
+/// No compilation takes this long, so a draft of this age is nobody's.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// The folder of this engine's machine code.
 pub(crate) struct Cache {
@@ -55,7 +59,24 @@ impl Cache {
                 anyhow::bail!("{} can be written by others: give it to this user alone (chmod 700)", folder.display());
             }
         }
-        Ok(Self { folder })
+        let cache = Self { folder };
+        cache.sweep();
+        Ok(cache)
+    }
+
+    /// Removes the drafts that a process which was killed has left behind.
+    fn sweep(&self) {
+        let drafts = fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|end| end == "draft"));
+        let age = |draft: &fs::DirEntry| draft.metadata().and_then(|metadata| metadata.modified()).ok()?.elapsed().ok();
+        for draft in drafts.filter(|draft| age(draft).is_some_and(|age| age > ABANDONED)) {
+            if let Err(error) = fs::remove_file(draft.path()) {
+                tracing::warn!(%error, draft = %draft.path().display(), "an abandoned draft cannot be removed");
+            }
+        }
     }
 
     /// The machine code of an artifact, if it is there and whole.

@@ -9,6 +9,7 @@ const LEFT_OUT: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::EXCEPTIONS, "exception handling"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exception handling"),
     (WasmFeatures::GC, "garbage collection"),
+    (WasmFeatures::GC_TYPES, "references to host values (externref)"),
     (WasmFeatures::FUNCTION_REFERENCES, "typed function references"),
     (WasmFeatures::MEMORY64, "64-bit memories"),
     (WasmFeatures::MULTI_MEMORY, "several memories in one module"),
