@@ -52,6 +52,7 @@ pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
 /// Every guest that the tests run.
 pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: the examples", || examples(&[LEAN, PREVIEW_1, PREVIEW_2]))?;
+    steps.step("guests: one with line numbers", with_line_numbers)?;
     steps.step("guests: Python", interpreters::python)?;
     steps.step("guests: JavaScript", interpreters::javascript)
 }
@@ -69,6 +70,12 @@ pub(crate) fn examples(targets: &[&str]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Builds the node that breaks in every way once more, with what its backtraces need to name file and line.
+fn with_line_numbers() -> anyhow::Result<()> {
+    Program::cargo().args(["build", "--profile", "guest-debug", "--target", LEAN, "-p", "naughty"]).run()?;
+    install(&target_directory()?.join(LEAN).join("guest-debug/naughty.wasm"), "naughty-debug.wasm")
 }
 
 /// Puts a guest into its place as a whole: a test that runs meanwhile sees the old one or the new one.

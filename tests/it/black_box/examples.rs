@@ -117,3 +117,25 @@ fn a_panic_is_explained_to_its_author_by_its_own_words_and_place() {
         "a path of this machine"
     );
 }
+
+#[test]
+fn a_backtrace_names_file_and_line_where_the_guest_has_them() {
+    let server = Server::with_guests(&["naughty-debug"]);
+    let record = server.record(&server.send("naughty-debug", &event("misbehave", "panic")));
+    let source = include_str!("../../../examples/naughty/src/lib.rs");
+    let line = source.lines().position(|line| line.contains("panic!(")).unwrap() + 1;
+    let frames = record["outcome"]["bot_break"]["backtrace"].as_array().unwrap();
+    let place = format!("naughty/src/lib.rs:{line}:");
+    assert!(
+        frames.iter().any(|frame| frame["location"].as_str().is_some_and(|location| location.starts_with(&place))),
+        "{frames:#?}"
+    );
+    let recursion = server.record(&server.send("naughty-debug", &event("misbehave", "recurse")));
+    let deepest = recursion["outcome"]["bot_break"]["backtrace"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|frame| frame["times"].as_u64().unwrap())
+        .max();
+    assert!(deepest.is_some_and(|times| times > 10), "a recursion is one frame: {recursion}");
+}

@@ -64,6 +64,25 @@ fn strings_of_other_encodings_are_checked_too() {
 }
 
 #[test]
+fn text_between_components_of_other_encodings_arrives_as_it_was_or_not_at_all() {
+    let house = House::open();
+    let echo = house.prepare(&guest::named("echoes_through_three_encodings"));
+    for text in ["plain", "naïve", "नमस्ते", "😊 and नमस्ते and naïve", &"é".repeat(5_000), &"😊".repeat(2_000)]
+    {
+        let json = format!(r#"{{"status":true,"response":["{text}"]}}"#);
+        let run = house.run_on(&json, &echo, &SHORT);
+        assert!(matches!(&run.outcome, Outcome::Reply(reply) if reply.as_str() == json), "{run:?}");
+    }
+    for lie in ["0x80000000", "0xffffffff", "0x7fffffff", "0x80000001"] {
+        let text =
+            guest::source("echoes_through_three_encodings").replace("(i32.const 0x0)", &format!("(i32.const {lie})"));
+        let run = house.run_on(r#"{"text":"नमस्ते"}"#, &house.prepare(&guest::text(&text)), &SHORT);
+        let Outcome::BotBreak(broken) = &run.outcome else { panic!("{lie}: {run:?}") };
+        assert!(matches!(broken.cause, Cause::Trap | Cause::ReplyNotJson | Cause::ReplyEmpty), "{lie}: {broken:?}");
+    }
+}
+
+#[test]
 fn a_guest_that_makes_no_room_for_the_event_gets_none() {
     alone(|| {
         let cases = [

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::{Limits, Outcome};
 use sandbox::{Prepared, Sandbox};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{House, alone, event, guest, runtime};
@@ -50,40 +50,50 @@ fn eight_endless_loops_do_not_cost_a_good_node_its_p99() {
 /// The good node's p99 on two single-threaded workers, each beside half of eight loops.
 fn p99(sandbox: &Sandbox, good: &Arc<Prepared>, endless: Option<&Arc<Prepared>>) -> Duration {
     let stop = AtomicBool::new(false);
-    let mut times: Vec<Duration> = thread::scope(|scope| {
+    let done: Vec<(Vec<Duration>, Duration)> = thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| work(sandbox, good, endless, &stop))).collect();
         thread::sleep(MEASURED);
         stop.store(true, Ordering::Relaxed);
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
+    let computed: Duration = done.iter().map(|(_, computed)| *computed).sum();
+    assert!(
+        endless.is_none() || computed > MEASURED / 10,
+        "the loops had {computed:?} only: there was nothing to stand"
+    );
+    let mut times: Vec<Duration> = done.into_iter().flat_map(|(times, _)| times).collect();
     times.sort_unstable();
-    println!("{} events, median {:?}", times.len(), times[times.len() / 2]);
     assert!(times.len() > 1_000, "only {} events", times.len());
     times[times.len() * 99 / 100]
 }
 
-fn work(sandbox: &Sandbox, good: &Arc<Prepared>, endless: Option<&Arc<Prepared>>, stop: &AtomicBool) -> Vec<Duration> {
+/// What each event took, and how long the loops computed.
+fn work(
+    sandbox: &Sandbox,
+    good: &Arc<Prepared>,
+    endless: Option<&Arc<Prepared>>,
+    stop: &AtomicBool,
+) -> (Vec<Duration>, Duration) {
     runtime().block_on(LocalSet::new().run_until(async {
         let over = CancellationToken::new();
-        let loops: Vec<_> = endless.into_iter().flat_map(|endless| std::iter::repeat_n(endless, 8 / WORKERS)).collect();
-        let loops: Vec<_> = loops
-            .into_iter()
-            .map(|endless| tokio::task::spawn_local(keep_running(sandbox.clone(), Arc::clone(endless), over.clone())))
-            .collect();
+        let endless = endless.into_iter().flat_map(|endless| std::iter::repeat_n(endless, 8 / WORKERS));
+        let start =
+            |endless: &Arc<Prepared>| spawn_local(keep_running(sandbox.clone(), Arc::clone(endless), over.clone()));
+        let loops: Vec<_> = endless.map(start).collect();
         let mut times = Vec::new();
         while !stop.load(Ordering::Relaxed) {
-            let callers: Vec<_> = (0..CALLERS)
-                .map(|_| tokio::task::spawn_local(one_event(sandbox.clone(), Arc::clone(good), Instant::now())))
-                .collect();
+            let arrive = || spawn_local(one_event(sandbox.clone(), Arc::clone(good), Instant::now()));
+            let callers: Vec<_> = std::iter::repeat_with(arrive).take(CALLERS).collect();
             for caller in callers {
                 times.push(caller.await.unwrap());
             }
         }
         over.cancel();
+        let mut computed = Duration::ZERO;
         for endless in loops {
-            endless.await.unwrap();
+            computed += endless.await.unwrap();
         }
-        times
+        (times, computed)
     }))
 }
 
@@ -94,8 +104,11 @@ async fn one_event(sandbox: Sandbox, good: Arc<Prepared>, began: Instant) -> Dur
     began.elapsed()
 }
 
-async fn keep_running(sandbox: Sandbox, endless: Arc<Prepared>, over: CancellationToken) {
+/// One endless loop after another; how long they computed.
+async fn keep_running(sandbox: Sandbox, endless: Arc<Prepared>, over: CancellationToken) -> Duration {
+    let mut computed = Duration::ZERO;
     while !over.is_cancelled() {
-        sandbox.run(&endless, &event("{}"), &Limits::DEFAULT, &over).await;
+        computed += sandbox.run(&endless, &event("{}"), &Limits::DEFAULT, &over).await.usage.cpu_time;
     }
+    computed
 }

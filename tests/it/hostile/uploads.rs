@@ -128,6 +128,7 @@ fn a_proposal_that_is_left_out_is_named() {
     garbage collection: needs garbage collection, which codenode does not offer: build it without
     exceptions: needs exception handling, which codenode does not offer: build it without
     function references: needs typed function references, which codenode does not offer: build it without
+    externref: needs references to host values (externref), which codenode does not offer: build it without
     64-bit memory: needs 64-bit memories, which codenode does not offer: build it without
     two memories: needs several memories in one module, which codenode does not offer: build it without
     custom page sizes: needs custom page sizes, which codenode does not offer: build it without
@@ -161,7 +162,6 @@ fn an_import_that_is_not_served_is_refused_by_name() {
         ("another tenant's", import("acme:billing/secrets")),
     ];
     insta::assert_snapshot!(problems(&cases), @"
-    sockets: fine
     preview 0: imports wasi_unstable.fd_write, which codenode does not offer: build for wasi_snapshot_preview1 or WASI 0.2
     unknown function: imports wasi_snapshot_preview1.fd_wrote, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported
     undefined symbol: imports env.malloc, which codenode does not offer: the linker left this function undefined; link the library that defines it

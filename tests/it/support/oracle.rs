@@ -67,13 +67,8 @@ impl<'a> Oracle<'a> {
         let house = self.house;
         assert_eq!(house.sandbox.running(), 0, "runs alive after {after}");
         assert_eq!(house.sandbox.free_turns(), self.free_turns, "turns kept after {after}");
-        let asked = Instant::now();
-        let run = house.run(&self.neighbour, &Limits::DEFAULT);
-        let waited = asked.elapsed();
-        assert!(
-            matches!(&run.outcome, Outcome::Reply(reply) if reply.as_str() == guest::OK),
-            "{after}; the neighbour: {run:?}"
-        );
+        // Another process may take the machine for a moment, but not three times in a row.
+        let waited = (0..3).map(|_| self.neighbour_waits(after)).min().unwrap();
         assert!(waited < NEIGHBOUR_WAITS, "the neighbour waited {waited:?} after {after}");
         eventually(
             || open_files() == self.files,
@@ -84,6 +79,17 @@ impl<'a> Oracle<'a> {
             || resident_bytes() <= bound,
             || format!("{} KiB resident, {} before {after}", resident_bytes() >> 10, self.resident_bytes >> 10),
         );
+    }
+
+    fn neighbour_waits(&self, after: &str) -> Duration {
+        let asked = Instant::now();
+        let run = self.house.run(&self.neighbour, &Limits::DEFAULT);
+        let waited = asked.elapsed();
+        assert!(
+            matches!(&run.outcome, Outcome::Reply(reply) if reply.as_str() == guest::OK),
+            "{after}; the neighbour: {run:?}"
+        );
+        waited
     }
 
     /// No run uses more than it may, and no record tells of this machine.

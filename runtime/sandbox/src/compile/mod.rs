@@ -130,9 +130,17 @@ impl Compiler {
                 let limit = bytesize::ByteSize(self.limits.memory_bytes);
                 Err(refused(format!("takes more than {limit} of memory to compile")))
             }
-            _ => Err(PrepareError::Host(anyhow::anyhow!("the compile child ended with {status}: {last_line}"))),
+            _ => Err(PrepareError::Host(anyhow::anyhow!(
+                "the compile child ended with {status}: {}",
+                panic_message(reason).unwrap_or(last_line)
+            ))),
         }
     }
+}
+
+/// What a panic said: the line after the one that says where.
+fn panic_message(reason: &str) -> Option<&str> {
+    reason.lines().skip_while(|line| !line.contains(" panicked at ")).nth(1)
 }
 
 fn refused(problem: String) -> PrepareError {

@@ -38,16 +38,16 @@ pub(super) fn problems(artifact: &[u8]) -> Vec<String> {
     if validate(artifact, everything).is_err() {
         return vec![format!("is not valid WebAssembly: {} (at byte {})", error.message(), error.offset())];
     }
-    let needed: Vec<String> = LEFT_OUT
-        .iter()
-        .filter(|(feature, _)| validate(artifact, everything.difference(*feature)).is_err())
-        .map(|(_, name)| format!("needs {name}, which codenode does not offer: build it without"))
-        .collect();
-    if needed.is_empty() {
-        vec![format!("is not valid here: {} (at byte {})", error.message(), error.offset())]
-    } else {
-        needed
+    let mut needed: Vec<_> =
+        LEFT_OUT.iter().filter(|(feature, _)| validate(artifact, everything.difference(*feature)).is_err()).collect();
+    // Proposals with references of their own need these too: said only where nothing else is.
+    if needed.len() > 1 {
+        needed.retain(|(feature, _)| *feature != WasmFeatures::GC_TYPES);
     }
+    if needed.is_empty() {
+        return vec![format!("is not valid here: {} (at byte {})", error.message(), error.offset())];
+    }
+    needed.iter().map(|(_, name)| format!("needs {name}, which codenode does not offer: build it without")).collect()
 }
 
 fn validate(artifact: &[u8], features: WasmFeatures) -> Result<(), wasmparser::BinaryReaderError> {
