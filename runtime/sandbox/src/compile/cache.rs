@@ -49,6 +49,8 @@ impl Cache {
     pub(crate) fn open(root: &Path, engine: &Engine) -> anyhow::Result<Self> {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        // A release may judge and lift artifacts differently: what an older one kept is not its word.
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
         let root = std::path::absolute(root)?;
         let folder = root.join(format!("{:016x}", hasher.finish()));
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
