@@ -39,7 +39,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// CPython's 18 MB take 14 s of CPU time on a busy core; the wall time leaves room for a host that does other things.
+    /// SpiderMonkey's 12 MB take 24 s of CPU time; the wall time leaves room for a host that does other things.
     fn default() -> Self {
         Self { memory_bytes: 4 << 30, cpu_time: Duration::from_secs(60), wall_time: Duration::from_secs(180) }
     }
