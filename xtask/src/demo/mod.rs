@@ -51,9 +51,10 @@ fn build() -> anyhow::Result<std::path::PathBuf> {
     let mut steps = Steps::default();
     steps.step("targets", targets::ensure)?;
     steps.step("guests", || guests::examples(&[targets::LEAN, targets::PREVIEW_1]))?;
-    // All members' features, as `cargo test --workspace` resolves them: so the two share what they build.
+    // The features that `cargo test --workspace` resolves, so that the two share what they build: all members' (`--workspace`) and
+    // their dev-dependencies' (`--examples`: any test target counts them in, and of these there are none to build).
     steps.step("codenode, in the profile of the tests (not the release build)", || {
-        Program::cargo().args(["build", "--workspace", "--bin", "codenode"]).run()
+        Program::cargo().args(["build", "--workspace", "--bin", "codenode", "--examples"]).run()
     })?;
     Ok(guests::target_directory()?.join("debug/codenode"))
 }
