@@ -13,7 +13,7 @@ pub mod bindings {
     wit_bindgen::generate!({ path: "../wit", world: "code-node", generate_all, pub_export_macro: true });
 }
 
-use bindings::wasi::logging::logging;
+use bindings::codenode::node::log;
 
 /// Runs the handler on one event, as the world's `handle` asks.
 pub fn run(event: &str, handler: fn(Event) -> Result<Reply, Error>) -> Result<String, String> {
@@ -35,14 +35,47 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     log(Level::Critical, "panic", &message);
 }
 
+/// The bytes of a text that fit into one call.
+const CALL_BYTES: usize = 14 * 8;
+
 pub(crate) fn log(level: Level, context: &str, message: &str) {
     let level = match level {
-        Level::Trace => logging::Level::Trace,
-        Level::Debug => logging::Level::Debug,
-        Level::Info => logging::Level::Info,
-        Level::Warn => logging::Level::Warn,
-        Level::Error => logging::Level::Error,
-        Level::Critical => logging::Level::Critical,
+        Level::Trace => log::Level::Trace,
+        Level::Debug => log::Level::Debug,
+        Level::Info => log::Level::Info,
+        Level::Warn => log::Level::Warn,
+        Level::Error => log::Level::Error,
+        Level::Critical => log::Level::Critical,
     };
-    logging::log(level, context, message);
+    let text = if context.is_empty() { message.to_owned() } else { format!("{context}: {message}") };
+    let mut rest = text.as_bytes();
+    while let Some((part, more)) = rest.split_at_checked(CALL_BYTES).filter(|(_, more)| !more.is_empty()) {
+        let (bytes, words) = words(part);
+        log::more(bytes, words);
+        rest = more;
+    }
+    let (bytes, words) = words(rest);
+    log::write(level, bytes, words);
+}
+
+/// At most [`CALL_BYTES`] bytes as the arguments of a call: how many, and the bytes themselves.
+fn words(text: &[u8]) -> (u8, log::Words) {
+    let word = |at: usize| text.iter().skip(at * 8).take(8).rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let words = (
+        word(0),
+        word(1),
+        word(2),
+        word(3),
+        word(4),
+        word(5),
+        word(6),
+        word(7),
+        word(8),
+        word(9),
+        word(10),
+        word(11),
+        word(12),
+        word(13),
+    );
+    (u8::try_from(text.len()).unwrap_or(u8::MAX), words)
 }

@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //! In `Cargo.toml` the crate's type is `cdylib`; then `cargo build --release --target wasm32-unknown-unknown` (the quickest guest: it
-//! imports nothing but `wasi:logging`) or `--target wasm32-wasip2` makes the file to upload.
+//! imports nothing but its log) or `--target wasm32-wasip2` makes the file to upload.
 //!
 //! # When a handler fails
 //! An [`Error`] becomes a bot break with the cause `exception` and the error's text. A panic becomes a bot break with the cause `trap`;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use sandbox::{Config, DEFAULT_STACK_BYTES, Sandbox};
+use sandbox::{Config, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Sandbox};
 
 /// The largest file that is read at all; the inspection names the real limit.
 const MAX_ARTIFACT_FILE_BYTES: u64 = 1 << 30;
@@ -35,7 +35,10 @@ pub(crate) fn sandbox(cache_dir: Option<PathBuf>) -> anyhow::Result<Sandbox> {
         compiler: env::current_exe().context("cannot find the path of this program")?,
         compile_limits: sandbox::compile::Limits::default(),
         runs: 1,
+        loaded: 1,
+        loaded_bytes: DEFAULT_LOADED_BYTES,
         stack_bytes: DEFAULT_STACK_BYTES,
+        tick: DEFAULT_TICK,
     })
 }
 

@@ -169,7 +169,7 @@ causes! {
     UpstreamFailed = "upstream_failed", Upstream;
     /// This host was full; the run never began.
     Overloaded = "overloaded", Host;
-    /// No live code to run, or the host was shutting down.
+    /// No live code to run, its compiled code was gone or damaged, or the host was shutting down.
     Unavailable = "unavailable", Host;
     /// A fault of ours.
     Internal = "internal", Host;

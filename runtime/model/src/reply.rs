@@ -33,6 +33,15 @@ pub enum ReplyError {
     Empty(&'static str),
 }
 
+impl From<JsonError> for ReplyError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Syntax(_) => Self::NotJson(error.to_string()),
+            JsonError::TooDeep | JsonError::Nul => Self::WrongShape(error.to_string()),
+        }
+    }
+}
+
 impl Reply {
     /// Checks what a guest answered, and brings it into the platform's form: `status` written out, every message a string (an element becomes
     /// a string that holds its JSON). A reply that has this form already is kept byte for byte.
@@ -43,13 +52,7 @@ impl Reply {
         if output.trim_ascii().is_empty() {
             return Err(ReplyError::Empty("the handler wrote nothing"));
         }
-        match json::check(&output) {
-            Ok(()) => {}
-            Err(error @ JsonError::Syntax(_)) => return Err(ReplyError::NotJson(error.to_string())),
-            Err(error @ (JsonError::TooDeep | JsonError::Nul)) => {
-                return Err(ReplyError::WrongShape(error.to_string()));
-            }
-        }
+        json::check(&output)?;
         let shape: Shape<'_> = serde_json::from_str(&output).map_err(|error| wrong_shape(&error))?;
         let items = shape.messages()?;
         let status = shape.status()?;

@@ -23,6 +23,8 @@ pub(crate) struct Host {
     pub(crate) memory: Memory,
     pub(crate) pace: Arc<Pace>,
     pub(crate) journal: Journal,
+    /// What a guest has said of a log text that goes on.
+    pub(crate) log_text: Vec<u8>,
     calls: u64,
     stdio: Stdio,
     wasi: Option<Box<Wasi>>,
@@ -45,7 +47,7 @@ struct Wasi {
 impl Host {
     pub(crate) fn new(limits: Limits, pace: Arc<Pace>, stdio: Stdio, alive: Alive) -> Self {
         let (memory, journal) = (Memory::new(limits.memory_bytes), Journal::new(limits.log_bytes));
-        Self { limits, memory, pace, journal, calls: 0, stdio, wasi: None, _alive: alive }
+        Self { limits, memory, pace, journal, log_text: Vec::new(), calls: 0, stdio, wasi: None, _alive: alive }
     }
 
     pub(crate) const fn count_call(&mut self) {

@@ -11,6 +11,7 @@ mod failure;
 mod gates;
 mod host;
 mod inspect;
+mod loaded;
 mod memory;
 mod pace;
 mod prepared;
@@ -20,23 +21,37 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use model::ArtifactId;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-pub use engine::DEFAULT_STACK_BYTES;
+pub use engine::{DEFAULT_STACK_BYTES, DEFAULT_TICK};
 pub use inspect::{Import, Inspection, Kind, Offer, inspect};
 pub use prepared::Prepared;
 
-use compile::{Cache, Compiler};
+use compile::{Cache, Compiled, Compiler};
 use host::Host;
+use loaded::{Budget, Shelf};
 use pace::SlowLane;
+use prepared::{Guest, LoadError};
 
 /// Refusals that are remembered, so that the same bytes are not compiled again and again.
 const MAX_REFUSALS: usize = 1_000;
+
+/// Artifacts whose code is loaded at once, unless configured otherwise.
+pub const DEFAULT_LOADED: u32 = 1_000;
+
+/// The most that can be configured. Each takes a file descriptor and three memory maps, of which Linux gives a process 65,530.
+pub const MAX_LOADED: u32 = 10_000;
+
+/// What they may come to together, unless configured otherwise.
+pub const DEFAULT_LOADED_BYTES: u64 = 4 << 30;
 
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
@@ -49,8 +64,15 @@ pub struct Config {
     pub compile_limits: compile::Limits,
     /// Runs at once; each has its place in the pool reserved.
     pub runs: u32,
+    /// Artifacts whose code is loaded at once, at most [`MAX_LOADED`]. The least recently used makes room for the next; what has to go
+    /// while it runs stays until its runs are over, so `runs` more may be loaded for a while.
+    pub loaded: u32,
+    /// The compiled code that they may come to together.
+    pub loaded_bytes: u64,
     /// The WebAssembly stack of a run, in bytes.
     pub stack_bytes: usize,
+    /// The length of one epoch: the grain of every time limit, and of the turns that long runs take.
+    pub tick: Duration,
 }
 
 /// An engine with everything that its guests may reach. Cheap to clone.
@@ -63,6 +85,9 @@ struct Inner {
     cache: Cache,
     compiler: Compiler,
     refusals: Mutex<HashMap<ArtifactId, Vec<String>>>,
+    shelf: Arc<Shelf<Guest>>,
+    /// Told when compiled code is found to be gone or damaged.
+    damage: Notify,
     lane: SlowLane,
     alive: Arc<AtomicU64>,
     _ticker: engine::Ticker,
@@ -94,14 +119,18 @@ impl Sandbox {
         capabilities::link(&mut linker).map_err(|error| anyhow::anyhow!("cannot link the capabilities: {error:#}"))?;
         let cache = Cache::open(&config.cache_dir, &engine)?;
         let compiler = Compiler::new(config.compiler, config.compile_limits, config.stack_bytes);
-        let ticker = engine::Ticker::start(&engine).context("cannot start the epoch thread")?;
+        let ticker = engine::Ticker::start(&engine, config.tick).context("cannot start the epoch thread")?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = usize::try_from(config.loaded.clamp(1, MAX_LOADED))?;
+        let budget = Budget { count, bytes: config.loaded_bytes };
         Ok(Self(Arc::new(Inner {
             engine,
             linker,
             cache,
             compiler,
             refusals: Mutex::default(),
+            shelf: Shelf::new(budget, cores.max(2)),
+            damage: Notify::new(),
             // One core is always left to those who have only just begun.
             lane: SlowLane::new(cores.saturating_sub(1).max(1)),
             alive: Arc::default(),
@@ -109,7 +138,8 @@ impl Sandbox {
         })))
     }
 
-    /// Inspects, compiles (unless that was done before) and loads an artifact.
+    /// Inspects, compiles (unless that was done before) and loads an artifact, which proves that it links. Later it is loaded again
+    /// whenever it had to make room and an event comes for it.
     ///
     /// # Errors
     /// [`PrepareError`] says whose fault it is.
@@ -118,8 +148,8 @@ impl Sandbox {
         if let Some(problems) = self.refusal(id) {
             return Err(PrepareError::Refused(problems));
         }
-        let prepared = match self.0.cache.find(id) {
-            Some(compiled) => self.load(id, compiled),
+        let prepared = match self.find(id).await? {
+            Some(compiled) => self.take_in(id, compiled).await,
             None => self.compile(id, artifact).await,
         };
         if let Err(PrepareError::Refused(problems)) = &prepared {
@@ -133,6 +163,21 @@ impl Sandbox {
         self.0.alive.load(Ordering::Relaxed)
     }
 
+    /// Artifacts whose code is loaded now; more than `loaded` only while runs hold what had to make room.
+    pub fn loaded(&self) -> usize {
+        self.0.shelf.held()
+    }
+
+    /// Loads so far. Where this goes on rising without new artifacts, `loaded` is too small for those that are busy.
+    pub fn loads(&self) -> u64 {
+        self.0.shelf.loads()
+    }
+
+    /// Waits until a run finds that its compiled code is gone or damaged: who has the artifact should prepare it anew.
+    pub async fn damaged(&self) {
+        self.0.damage.notified().await;
+    }
+
     /// Free places in the slow lane; all of them, when nobody computes for long.
     pub fn free_turns(&self) -> usize {
         self.0.lane.free()
@@ -141,29 +186,45 @@ impl Sandbox {
     async fn compile(&self, id: ArtifactId, artifact: &[u8]) -> Result<Prepared, PrepareError> {
         let turn = self.0.compiler.turn().await?;
         // Somebody may have compiled the same bytes while we waited.
-        if let Some(compiled) = self.0.cache.find(id) {
-            return self.load(id, compiled);
+        if let Some(compiled) = self.find(id).await? {
+            return self.take_in(id, compiled).await;
         }
         let bytes = artifact.to_vec();
-        let inspection =
-            tokio::task::spawn_blocking(move || inspect(&bytes)).await.context("the inspection panicked")?;
+        let inspection = spawn_blocking(move || inspect(&bytes)).await.context("the inspection panicked")?;
         if !inspection.problems.is_empty() {
             return Err(PrepareError::Refused(inspection.problems));
         }
         let (draft, file) = self.0.cache.draft(id).context("cannot write compiled code")?;
         turn.compile(artifact, file).await?;
         let compiled = self.0.cache.keep(id, &draft, inspection)?;
-        self.load(id, compiled)
+        self.take_in(id, compiled).await
     }
 
-    fn load(&self, id: ArtifactId, compiled: compile::Compiled) -> Result<Prepared, PrepareError> {
+    async fn find(&self, id: ArtifactId) -> anyhow::Result<Option<Compiled>> {
+        let sandbox = self.clone();
+        spawn_blocking(move || sandbox.0.cache.find(id)).await.context("looking into the cache panicked")
+    }
+
+    /// Loads code for the first time.
+    async fn take_in(&self, id: ArtifactId, compiled: Compiled) -> Result<Prepared, PrepareError> {
         let kind = compiled.inspection.kind.context("the compiled code has no kind")?;
-        Prepared::load(&self.0.engine, &self.0.linker, id, compiled, kind).map_err(|error| {
-            PrepareError::Refused(vec![format!(
+        let prepared = Prepared::new(id, kind, &compiled.code_sha256);
+        let (sandbox, slot) = (self.clone(), Arc::clone(prepared.slot()));
+        let load = move || {
+            let guest = Guest::load(&sandbox.0.engine, &sandbox.0.linker, &compiled.code, kind)?;
+            sandbox.0.shelf.put(&slot, guest, compiled.code.bytes());
+            Ok(())
+        };
+        match spawn_blocking(load).await.context("loading panicked")? {
+            Ok(()) => Ok(prepared),
+            Err(LoadError::Unlinkable(error)) => Err(PrepareError::Refused(vec![format!(
                 "does not fit what codenode offers: {}",
                 format!("{error:#}").replace('\n', " ")
-            )])
-        })
+            )])),
+            Err(error @ (LoadError::Unusable(_) | LoadError::Unmappable(_) | LoadError::BrokenOff)) => {
+                Err(PrepareError::Host(error.into()))
+            }
+        }
     }
 
     fn refusal(&self, id: ArtifactId) -> Option<Vec<String>> {

@@ -1,26 +1,61 @@
-//! An artifact ready to run: compiled, loaded, linked and checked once, instantiated for every event.
+//! An artifact ready to run: a light handle, and behind it the machine code, loaded, linked and checked, instantiated for every event.
+//!
+//! The handle stays as long as its node; the code makes room for others when it was not used for long, and is loaded again by the
+//! next event.
 
-use model::ArtifactId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{ArtifactId, BotBreak, Cause};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::CommandPre;
 
+use crate::Sandbox;
 use crate::capabilities::CodeNodePre;
-use crate::compile::Compiled;
+use crate::compile::{Code, Unusable};
 use crate::host::Host;
-use crate::inspect::{Inspection, Kind};
+use crate::inspect::Kind;
+use crate::loaded::{Loaded, Slot};
 
-/// A node's code, ready to run any number of times at once.
+/// How long an event waits for its code to be loaded. A whole CPython (33 MB) takes a third of a second on a busy machine whose processor has
+/// no instructions for SHA-256; a small handler takes one or two milliseconds.
+const LOAD_TIME: Duration = Duration::from_secs(5);
+
+/// What is to be done about compiled code that is gone or damaged.
+const COMPILE_ANEW: &str =
+    "it must be compiled anew, as the server does within seconds, at a SIGHUP, or when it starts";
+
+/// A node's code, ready to run any number of times at once. While it is idle it is this handle only: no file, no mapping.
 pub struct Prepared {
     artifact: ArtifactId,
-    inspection: Inspection,
-    guest: Guest,
+    kind: Kind,
+    code_sha256: Arc<str>,
+    slot: Arc<Slot<Guest>>,
 }
 
-enum Guest {
+/// Loaded code.
+pub(crate) enum Guest {
     CodeNode(CodeNodePre<Host>),
     Command(CommandPre<Host>),
+}
+
+/// Why code that was compiled cannot be loaded. The text is for the run's record and the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("the node's compiled code {0}")]
+    Unusable(#[from] Unusable),
+    /// Not the file's fault, for it is what the compile child wrote.
+    #[error("the node's compiled code cannot be mapped: {0:#}")]
+    Unmappable(wasmtime::Error),
+    /// An import of another type, a missing export.
+    #[error("the node's code does not fit what codenode offers: {0:#}")]
+    Unlinkable(wasmtime::Error),
+    #[error("loading the node's code was broken off")]
+    BrokenOff,
 }
 
 /// How a guest ended that did not trap.
@@ -38,29 +73,8 @@ pub(crate) struct Failure {
 }
 
 impl Prepared {
-    /// Loads machine code and resolves its imports and exports.
-    ///
-    /// # Errors
-    /// What the linker has against the component: an import of another type, a missing export.
-    pub(crate) fn load(
-        engine: &Engine,
-        linker: &Linker<Host>,
-        artifact: ArtifactId,
-        compiled: Compiled,
-        kind: Kind,
-    ) -> wasmtime::Result<Self> {
-        #[expect(
-            unsafe_code,
-            reason = "the one place that loads machine code: the cache has checked that our own compile child wrote it"
-        )]
-        // SAFETY: `Compiled` exists only for a file in a folder that this user alone can write, with the digest of what the child made.
-        let component = unsafe { Component::deserialize_file(engine, &compiled.path)? };
-        let pre = linker.instantiate_pre(&component)?;
-        let guest = match kind {
-            Kind::CodeNode => Guest::CodeNode(CodeNodePre::new(pre)?),
-            Kind::Command => Guest::Command(CommandPre::new(pre)?),
-        };
-        Ok(Self { artifact, inspection: compiled.inspection, guest })
+    pub(crate) fn new(artifact: ArtifactId, kind: Kind, code_sha256: &str) -> Self {
+        Self { artifact, kind, code_sha256: code_sha256.into(), slot: Arc::default() }
     }
 
     /// The artifact that this was made from.
@@ -68,28 +82,121 @@ impl Prepared {
         self.artifact
     }
 
-    /// What the inspection found.
-    pub const fn inspection(&self) -> &Inspection {
-        &self.inspection
+    /// Whether its code is loaded now; if not, the next run loads it.
+    pub fn is_loaded(&self) -> bool {
+        self.slot.is_loaded()
     }
 
     pub(crate) const fn kind(&self) -> Kind {
-        match self.guest {
-            Guest::CodeNode(_) => Kind::CodeNode,
-            Guest::Command(_) => Kind::Command,
+        self.kind
+    }
+
+    pub(crate) const fn slot(&self) -> &Arc<Slot<Guest>> {
+        &self.slot
+    }
+}
+
+impl Sandbox {
+    /// Whether code can be loaded again, as far as can be told without reading it. If not, its artifact should be prepared anew. It asks
+    /// the file system.
+    pub fn keeps(&self, prepared: &Prepared) -> bool {
+        !prepared.slot.has_failed() && self.0.cache.has_code(prepared.artifact)
+    }
+
+    /// A node's code for one run. It is loaded if it had to make room, on no run's account.
+    ///
+    /// # Errors
+    /// `unavailable`, if it cannot be loaded now.
+    pub(crate) async fn code(
+        &self,
+        prepared: &Prepared,
+        cancelled: &CancellationToken,
+    ) -> Result<Arc<Loaded<Guest>>, BotBreak> {
+        match self.0.shelf.get(&prepared.slot) {
+            Some(code) => Ok(code),
+            // In a box, so that the runs that find their code, nearly all, are not larger for it.
+            None => Box::pin(self.load(prepared, cancelled)).await,
         }
+    }
+
+    async fn load(&self, prepared: &Prepared, cancelled: &CancellationToken) -> Result<Arc<Loaded<Guest>>, BotBreak> {
+        let (sandbox, sha256) = (self.clone(), Arc::clone(&prepared.code_sha256));
+        let (artifact, kind) = (prepared.artifact, prepared.kind);
+        let load = move || {
+            sandbox.load_from_cache(artifact, kind, &sha256).inspect_err(|error| {
+                error!(%artifact, %error, "the compiled code of an artifact cannot be loaded");
+            })
+        };
+        let load = tokio::time::timeout(LOAD_TIME, self.0.shelf.get_or_load(&prepared.slot, load));
+        let unavailable = |detail: String| BotBreak::new(Cause::Unavailable, detail);
+        match cancelled.run_until_cancelled(load).await {
+            Some(Ok(Ok(code))) => Ok(code),
+            Some(Ok(Err(error))) if error.asks_for_compilation() => {
+                self.0.damage.notify_one();
+                Err(unavailable(format!("{error}: {COMPILE_ANEW}")))
+            }
+            Some(Ok(Err(error))) => Err(unavailable(error.to_string())),
+            Some(Err(_elapsed)) => {
+                let limit = humantime::format_duration(LOAD_TIME);
+                Err(unavailable(format!("the node's code was not loaded within {limit}; the next event may find it")))
+            }
+            None => Err(unavailable("this host shut down before the run began".to_owned())),
+        }
+    }
+
+    /// Reads, checks, maps and links; and what it is large, in bytes.
+    fn load_from_cache(&self, artifact: ArtifactId, kind: Kind, sha256: &str) -> Result<(Guest, u64), LoadError> {
+        let code = self.0.cache.open_code(artifact, sha256)?;
+        Ok((Guest::load(&self.0.engine, &self.0.linker, &code, kind)?, code.bytes()))
+    }
+}
+
+impl LoadError {
+    /// Whether the artifact has to be compiled anew.
+    fn asks_for_compilation(&self) -> bool {
+        match self {
+            Self::Unusable(Unusable::Gone | Unusable::Exposed | Unusable::Changed) => true,
+            Self::Unusable(Unusable::Unreadable(_)) | Self::Unmappable(_) | Self::Unlinkable(_) | Self::BrokenOff => {
+                false
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// Maps machine code and resolves its imports and exports.
+    ///
+    /// # Errors
+    /// [`LoadError::Unmappable`], [`LoadError::Unlinkable`].
+    pub(crate) fn load(engine: &Engine, linker: &Linker<Host>, code: &Code, kind: Kind) -> Result<Self, LoadError> {
+        #[expect(
+            unsafe_code,
+            reason = "the one place that loads machine code: the cache has checked that our own compile child wrote it"
+        )]
+        // SAFETY: `Code` exists only for a file in a folder that this user alone can write, with the digest of what the child made;
+        // and its path leads to that very file, whatever has taken its name since.
+        let component = unsafe { Component::deserialize_file(engine, code.path()) }.map_err(LoadError::Unmappable)?;
+        Self::link(linker, &component, kind).map_err(LoadError::Unlinkable)
+    }
+
+    fn link(linker: &Linker<Host>, component: &Component, kind: Kind) -> wasmtime::Result<Self> {
+        let pre = linker.instantiate_pre(component)?;
+        Ok(match kind {
+            Kind::CodeNode => Self::CodeNode(CodeNodePre::new(pre)?),
+            Kind::Command => Self::Command(CommandPre::new(pre)?),
+        })
     }
 
     /// One fresh instance, one call.
     pub(crate) async fn call(&self, store: &mut Store<Host>, event: &str) -> Result<Answer, Failure> {
         let instantiating = |error| Failure { error, instantiating: true };
         let calling = |error| Failure { error, instantiating: false };
-        match &self.guest {
-            Guest::CodeNode(pre) => {
+        match self {
+            Self::CodeNode(pre) => {
                 let node = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
                 node.call_handle(store, event).await.map(Answer::Handled).map_err(calling)
             }
-            Guest::Command(pre) => {
+            Self::Command(pre) => {
                 let command = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
                 match command.wasi_cli_run().call_run(store).await {
                     Ok(Ok(())) => Ok(Answer::Exited),

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use model::{BotBreak, Cause, Event, Limits, Outcome, Reply, Run};
+use model::{BotBreak, Cause, Event, Limits, Log, Outcome, Reply, Run, Usage};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
@@ -15,7 +15,7 @@ use crate::failure::{self, Circumstances, Stop};
 use crate::host::{Alive, Host, Stdio};
 use crate::inspect::Kind;
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
-use crate::prepared::{Answer, Failure, Prepared};
+use crate::prepared::{Answer, Failure, Guest, Prepared};
 
 /// How the call came to its end.
 enum Ended {
@@ -30,6 +30,11 @@ impl Sandbox {
     ///
     /// `cancelled` ends the run early, as `unavailable`. Dropping the future ends it too, without a record.
     pub async fn run(&self, prepared: &Prepared, event: &Event, limits: &Limits, cancelled: &CancellationToken) -> Run {
+        // Whoever loads code does so before the stopwatch starts.
+        let code = match self.code(prepared, cancelled).await {
+            Ok(code) => code,
+            Err(unavailable) => return never_began(unavailable, event),
+        };
         let pace = Pace::start(self.0.lane.clone());
         let reply = ReplyBuffer::new(limits.reply_bytes);
         let stdio = match prepared.kind() {
@@ -38,7 +43,7 @@ impl Sandbox {
         };
         let host = Host::new(*limits, Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);
-        let ended = drive(prepared, &mut store, event, cancelled).await;
+        let ended = drive(&code, &mut store, event, cancelled).await;
         conclude(ended, store, event, &reply)
     }
 
@@ -69,9 +74,9 @@ fn at_tick(store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline>
 }
 
 /// Polls the call to its end, with its wall clock running and its CPU time counted.
-async fn drive(prepared: &Prepared, store: &mut Store<Host>, event: &Event, cancelled: &CancellationToken) -> Ended {
+async fn drive(guest: &Guest, store: &mut Store<Host>, event: &Event, cancelled: &CancellationToken) -> Ended {
     let (pace, wall_time) = (Arc::clone(&store.data().pace), store.data().limits.wall_time);
-    let mut call = pin!(tokio::time::timeout(wall_time, prepared.call(store, event.as_str())));
+    let mut call = pin!(tokio::time::timeout(wall_time, guest.call(store, event.as_str())));
     let mut cancelled = pin!(cancelled.cancelled());
     poll_fn(|context| {
         pace.resume();
@@ -85,6 +90,12 @@ async fn drive(prepared: &Prepared, store: &mut Store<Host>, event: &Event, canc
         }
     })
     .await
+}
+
+/// A run that was over before it had a store.
+fn never_began(why: BotBreak, event: &Event) -> Run {
+    let usage = Usage { event_bytes: event.as_str().len() as u64, ..Usage::default() };
+    Run { outcome: Outcome::BotBreak(why), usage, log: Log::default() }
 }
 
 /// Takes the outcome, the usage and the log out of the store, and drops it.

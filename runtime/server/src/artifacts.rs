@@ -19,10 +19,10 @@ const MAX_FILE_BYTES: u64 = 512 << 20;
 /// What is behind each artifact path: code that is ready, or why there is none.
 pub(crate) type Artifacts = HashMap<PathBuf, Result<Arc<Prepared>, Vec<String>>>;
 
-/// Prepares every artifact that `config` names. What `live` runs already, byte for byte, is taken from there.
+/// Prepares every artifact that `config` names. What `live` runs already, byte for byte, is taken from there, unless its compiled code
+/// is gone or could not be loaded.
 pub(crate) async fn prepare(config: &Config, live: &Directory, sandbox: &Sandbox) -> Artifacts {
-    let mut ready: HashMap<ArtifactId, Result<Arc<Prepared>, Vec<String>>> =
-        live.prepared().map(|code| (code.artifact(), Ok(Arc::clone(code)))).collect();
+    let mut ready = ready(live, sandbox).await;
     let nodes = config.tenants.values().flat_map(|tenant| tenant.nodes.values());
     let paths: BTreeSet<&PathBuf> = nodes.map(|node| &node.artifact).collect();
     let mut artifacts = Artifacts::new();
@@ -41,6 +41,15 @@ pub(crate) async fn prepare(config: &Config, live: &Directory, sandbox: &Sandbox
         artifacts.insert(path.clone(), code);
     }
     artifacts
+}
+
+/// What runs already and can go on.
+async fn ready(live: &Directory, sandbox: &Sandbox) -> HashMap<ArtifactId, Result<Arc<Prepared>, Vec<String>>> {
+    let (all, sandbox): (Vec<_>, _) = (live.prepared().cloned().collect(), sandbox.clone());
+    let kept =
+        move || all.into_iter().filter(|code| sandbox.keeps(code)).map(|code| (code.artifact(), Ok(code))).collect();
+    // Were it to panic, everything would be prepared anew.
+    tokio::task::spawn_blocking(kept).await.unwrap_or_default()
 }
 
 async fn prepare_one(path: &Path, bytes: &[u8], sandbox: &Sandbox) -> Result<Arc<Prepared>, Vec<String>> {

@@ -5,6 +5,7 @@
 mod admission;
 mod artifacts;
 pub mod config;
+mod descriptors;
 mod directory;
 mod listen;
 mod manage;

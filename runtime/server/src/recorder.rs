@@ -89,15 +89,16 @@ impl Recorder {
         Self { most_records, most_bytes, ring: Mutex::default() }
     }
 
-    /// Keeps `record`, and forgets the oldest for which there is no room any more.
-    pub(crate) fn write(&self, record: Record) {
-        let bytes = record.bytes();
+    /// Keeps `records`, and forgets the oldest for which there is no room any more.
+    pub(crate) fn write(&self, records: impl IntoIterator<Item = Record>) {
         let mut ring = self.ring();
-        ring.bytes = ring.bytes.saturating_add(bytes);
-        ring.records.push_back(Arc::new(record));
-        while ring.records.len() > self.most_records || ring.bytes > self.most_bytes {
-            let Some(oldest) = ring.records.pop_front() else { break };
-            ring.bytes = ring.bytes.saturating_sub(oldest.bytes());
+        for record in records {
+            ring.bytes = ring.bytes.saturating_add(record.bytes());
+            ring.records.push_back(Arc::new(record));
+            while ring.records.len() > self.most_records || ring.bytes > self.most_bytes {
+                let Some(oldest) = ring.records.pop_front() else { break };
+                ring.bytes = ring.bytes.saturating_sub(oldest.bytes());
+            }
         }
     }
 
@@ -154,7 +155,7 @@ pub(crate) mod tests {
     fn the_newest_come_first_and_the_oldest_go() {
         let recorder = Recorder::new(3, u64::MAX);
         let records: Vec<Record> = (0..5).map(|_| record("acme", reply("hi"))).collect();
-        records.iter().cloned().for_each(|record| recorder.write(record));
+        recorder.write(records.iter().cloned());
         let kept: Vec<RunId> = recorder.newest(&Filter::default(), 10).iter().map(|record| record.id).collect();
         assert_eq!(kept, [records[4].id, records[3].id, records[2].id]);
         assert!(recorder.find(records[2].id).is_some());
@@ -166,21 +167,21 @@ pub(crate) mod tests {
     fn long_records_are_bounded_by_their_bytes() {
         let recorder = Recorder::new(1000, 100_000);
         for _ in 0..50 {
-            recorder.write(record("acme", reply(&"x".repeat(20_000))));
+            recorder.write([record("acme", reply(&"x".repeat(20_000)))]);
         }
         assert_eq!(recorder.newest(&Filter::default(), 1000).len(), 4);
-        recorder.write(record("acme", reply(&"x".repeat(200_000))));
+        recorder.write([record("acme", reply(&"x".repeat(200_000)))]);
         assert_eq!(recorder.newest(&Filter::default(), 1000).len(), 0);
-        recorder.write(record("acme", reply("x")));
+        recorder.write([record("acme", reply("x"))]);
         assert_eq!(recorder.newest(&Filter::default(), 1000).len(), 1);
     }
 
     #[test]
     fn a_filter_narrows() {
         let recorder = Recorder::new(10, u64::MAX);
-        recorder.write(record("acme", reply("hi")));
-        recorder.write(record("acme", Outcome::BotBreak(BotBreak::new(Cause::Trap, "unreachable"))));
-        recorder.write(record("other", reply("hi")));
+        recorder.write([record("acme", reply("hi"))]);
+        recorder.write([record("acme", Outcome::BotBreak(BotBreak::new(Cause::Trap, "unreachable")))]);
+        recorder.write([record("other", reply("hi"))]);
         let count = |filter: &Filter| recorder.newest(filter, 10).len();
         assert_eq!(count(&Filter { tenant: Some("acme".parse().unwrap()), ..Filter::default() }), 2);
         assert_eq!(count(&Filter { cause: Some(Cause::Trap), ..Filter::default() }), 1);

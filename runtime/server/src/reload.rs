@@ -4,9 +4,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -16,6 +18,9 @@ use crate::directory::Directory;
 use crate::listen::Tls;
 use crate::state::{Reload, State};
 use crate::watch::Watch;
+
+/// Between two takings-over on account of damaged code, so that a broken disk does not keep the compiler busy.
+const MEND_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Keeps a server's [`State`] as its files say.
 pub(crate) struct Reloader {
@@ -29,8 +34,9 @@ pub(crate) struct Reloader {
 }
 
 impl Reloader {
-    /// Takes over changes, on a signal or when a file changes, until `shutdown`.
+    /// Takes over changes, on a signal, when a file changes or when compiled code is damaged, until `shutdown`.
     pub(crate) async fn run(mut self, mut watch: Watch, mut hang_up: Option<Signal>, shutdown: CancellationToken) {
+        let mut next_mend = Instant::now();
         loop {
             let asked = async {
                 match &mut hang_up {
@@ -38,9 +44,17 @@ impl Reloader {
                     None => std::future::pending().await,
                 }
             };
+            let damaged = async {
+                tokio::time::sleep_until(next_mend).await;
+                self.state.sandbox.damaged().await;
+            };
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = asked => info!("SIGHUP: reading the configuration again"),
+                () = damaged => {
+                    next_mend = Instant::now() + MEND_INTERVAL;
+                    warn!("compiled code is gone or damaged: preparing it anew");
+                }
                 () = watch.changed() => info!("a file has changed: reading the configuration again"),
             }
             watch.catch_up();

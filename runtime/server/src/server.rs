@@ -18,7 +18,7 @@ use crate::listen::{self, Listener, Settings, Tls};
 use crate::reload::{self, Reloader, watch_list};
 use crate::state::{Phase, State};
 use crate::watch::Watch;
-use crate::{manage, telemetry, warnings, worker};
+use crate::{descriptors, manage, telemetry, warnings, worker};
 
 /// Connections of the management side; a few people and a health check.
 const MANAGEMENT_CONNECTIONS: usize = 256;
@@ -103,6 +103,7 @@ impl Stops {
 pub async fn serve(options: Options) -> Result<(), ServeError> {
     let config = Config::load(options.config_file.as_deref(), &options.environment)?;
     telemetry::start(&config.log);
+    descriptors::raise_limit(&config);
     let stop = stop_signal()?;
     tokio::pin!(stop);
     let server = tokio::select! {
@@ -253,7 +254,10 @@ fn sandbox_config(runs: &Runs, compiler: PathBuf) -> sandbox::Config {
             wall_time: runs.compile_wall_time,
         },
         runs: runs.runs,
+        loaded: runs.loaded,
+        loaded_bytes: runs.loaded_bytes,
         stack_bytes: usize::try_from(runs.stack_bytes).unwrap_or(usize::MAX),
+        tick: runs.tick,
     }
 }
 

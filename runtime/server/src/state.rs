@@ -100,7 +100,10 @@ pub(crate) mod tests {
                 wall_time: std::time::Duration::from_secs(1),
             },
             runs: 4,
+            loaded: 4,
+            loaded_bytes: 1 << 20,
             stack_bytes: 512 << 10,
+            tick: sandbox::DEFAULT_TICK,
         });
         (folder, Arc::new(State::new(&config, sandbox.unwrap())))
     }

@@ -7,6 +7,7 @@ mod door;
 mod examples;
 mod hostile_wire;
 mod http;
+mod idle;
 mod reload;
 mod server;
 mod shutdown;

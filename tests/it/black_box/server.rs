@@ -61,9 +61,14 @@ impl Server {
 
     /// The same, with more keys for `[front_door]`, other sections following them in `nodes`.
     pub(super) fn start_with(front_door: &str, nodes: &str) -> Self {
+        Self::start_by(Command::new(CODENODE), front_door, nodes)
+    }
+
+    /// The same, by a command to which codenode's own arguments are added.
+    pub(super) fn start_by(mut command: Command, front_door: &str, nodes: &str) -> Self {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("codenode.toml"), config(front_door, nodes)).unwrap();
-        let mut child = Command::new(CODENODE)
+        let mut child = command
             .args(["serve", "--config", "codenode.toml"])
             .current_dir(folder.path())
             .env("CODENODE_LOG_FORMAT", "json")
@@ -161,6 +166,11 @@ impl Server {
         }
     }
 
+    /// The process's number, which it has until it ends.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process's open descriptors.
     pub(super) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
@@ -170,6 +180,13 @@ impl Server {
     pub(super) fn resident_bytes(&self) -> u64 {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
         statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
+    /// The process's memory that is no file's, in bytes.
+    pub(super) fn anonymous_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 }
 

@@ -6,6 +6,7 @@ mod compiling;
 mod fairness;
 mod generated;
 mod isolation;
+mod loading;
 mod output;
 mod resources;
 mod smith;

@@ -6,6 +6,8 @@ use std::fs;
 /// The reply of every guest that means well.
 pub(crate) const OK: &str = r#"{"status":true,"response":["ok"]}"#;
 
+const OK_TEXT: &str = "ok";
+
 /// A guest of `tests/guests`: a component, a WASI program, or the core module of a code node.
 pub(crate) fn named(name: &str) -> Vec<u8> {
     text(&source(name))
@@ -39,6 +41,16 @@ pub(crate) fn handling(fields: &str, body: &str) -> Vec<u8> {
   (func (export "handle") (param i32 i32) (result i32) {body}))"#,
         OK.replace('"', "\\\"")
     ))
+}
+
+/// One of many code nodes that each have code of their own: the one that replies with [`number`].
+pub(crate) fn numbered(at: usize) -> Vec<u8> {
+    text(&source("answers").replace(OK_TEXT, &format!("{at:04}")).replace("\\21", "\\23"))
+}
+
+/// The reply of [`numbered`].
+pub(crate) fn number(at: usize) -> String {
+    OK.replace(OK_TEXT, &format!("{at:04}"))
 }
 
 /// A command that writes `output` and ends well.

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{Event, Limits, Run};
-use sandbox::{Config, DEFAULT_STACK_BYTES, PrepareError, Prepared, Sandbox, compile};
+use sandbox::{
+    Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, PrepareError, Prepared, Sandbox,
+    compile,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -74,7 +77,10 @@ pub(crate) fn sandbox_in(folder: &Path, change: impl FnOnce(&mut Config)) -> any
         compiler: env!("CARGO_BIN_EXE_codenode").into(),
         compile_limits: compile::Limits::default(),
         runs: 8,
+        loaded: DEFAULT_LOADED,
+        loaded_bytes: DEFAULT_LOADED_BYTES,
         stack_bytes: DEFAULT_STACK_BYTES,
+        tick: DEFAULT_TICK,
     };
     change(&mut config);
     Sandbox::new(config)

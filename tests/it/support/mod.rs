@@ -8,5 +8,5 @@ mod wild;
 
 pub(crate) use alone::alone;
 pub(crate) use house::{House, cached, event, runtime, sandbox_in};
-pub(crate) use oracle::Oracle;
+pub(crate) use oracle::{Oracle, open_files, told};
 pub(crate) use wild::Wild;

@@ -1,4 +1,4 @@
-//! A run's log: `wasi:logging` and the output streams, up to the run's limit.
+//! A run's log: the SDKs' own interface, `wasi:logging` and the output streams, up to the run's limit.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -6,6 +6,7 @@ use std::time::Instant;
 use model::{Level, Log};
 use wasmtime::component::Linker;
 
+use super::codenode::node::log as words;
 use super::wasi::logging::logging;
 use crate::failure::Stop;
 use crate::host::Host;
@@ -25,6 +26,9 @@ struct Entries {
     /// The unfinished last line of each stream.
     partial: [Vec<u8>; 2],
 }
+
+/// The longest text that the SDKs' own interface takes piece by piece; what is more is dropped and counted.
+const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// The output streams of a guest.
 #[derive(Clone, Copy)]
@@ -70,6 +74,11 @@ impl Journal {
                 entries.finish(stream);
             }
         }
+    }
+
+    /// Counts text that was not kept.
+    fn lose(&self, bytes: u64) {
+        self.lock().log.dropped_bytes += bytes;
     }
 
     /// Ends the unfinished lines and takes the log: its lines, and the bytes that it keeps.
@@ -127,10 +136,6 @@ impl Entries {
 
 impl logging::Host for Host {
     fn log(&mut self, level: logging::Level, context: String, message: String) -> wasmtime::Result<()> {
-        self.count_call();
-        if self.calls_exceeded() {
-            return Err(Stop::TooManyCalls.into());
-        }
         let level = match level {
             logging::Level::Trace => Level::Trace,
             logging::Level::Debug => Level::Debug,
@@ -139,13 +144,52 @@ impl logging::Host for Host {
             logging::Level::Error => Level::Error,
             logging::Level::Critical => Level::Critical,
         };
-        if context.is_empty() {
-            self.journal.write(level, &message);
-        } else {
-            self.journal.write(level, &format!("{context}: {message}"));
+        if context.is_empty() { self.log(level, &message) } else { self.log(level, &format!("{context}: {message}")) }
+    }
+}
+
+/// The text of a call of the SDKs' own interface, and of the calls before it that said there was more.
+impl words::Host for Host {
+    fn more(&mut self, bytes: u8, text: words::Words) -> wasmtime::Result<()> {
+        if self.log_text.len() < MAX_TEXT_BYTES {
+            push_words(&mut self.log_text, bytes, text);
+            return Ok(());
         }
+        self.journal.lose(bytes.into());
+        self.log_call()
+    }
+
+    fn write(&mut self, level: words::Level, bytes: u8, text: words::Words) -> wasmtime::Result<()> {
+        let level = match level {
+            words::Level::Trace => Level::Trace,
+            words::Level::Debug => Level::Debug,
+            words::Level::Info => Level::Info,
+            words::Level::Warn => Level::Warn,
+            words::Level::Error => Level::Error,
+            words::Level::Critical => Level::Critical,
+        };
+        let mut whole = std::mem::take(&mut self.log_text);
+        push_words(&mut whole, bytes, text);
+        self.log(level, &String::from_utf8_lossy(&whole))
+    }
+}
+
+impl Host {
+    fn log(&mut self, level: Level, text: &str) -> wasmtime::Result<()> {
+        self.log_call()?;
+        self.journal.write(level, text);
         Ok(())
     }
+
+    fn log_call(&mut self) -> wasmtime::Result<()> {
+        self.count_call();
+        if self.calls_exceeded() { Err(Stop::TooManyCalls.into()) } else { Ok(()) }
+    }
+}
+
+fn push_words(text: &mut Vec<u8>, bytes: u8, (a, b, c, d, e, f, g, h, i, j, k, l, m, n): words::Words) {
+    let words = [a, b, c, d, e, f, g, h, i, j, k, l, m, n];
+    text.extend(words.into_iter().flat_map(u64::to_le_bytes).take(bytes.into()));
 }
 
 /// The same interface under the name without a version, which older guests import.

@@ -22,5 +22,6 @@ wasmtime::component::bindgen!({
 pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasi::logging::logging::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
+    codenode::node::log::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
     log::link_unversioned(linker)
 }

@@ -1,11 +1,12 @@
 //! Compiled artifacts on disk, one folder for each configuration of the engine.
 //!
 //! Machine code is trusted when it is loaded. So it comes from a folder that only this user can reach, and its digest must be the
-//! one that was written down when it was made; whatever else lies there is compiled anew.
+//! one that was written down when it was made, each time that it is loaded; whatever else lies there is compiled anew.
 
 use std::fs::{self, DirBuilder, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// The folder of this engine's machine code.
 pub(crate) struct Cache {
+    root: PathBuf,
     folder: PathBuf,
 }
 
@@ -33,10 +35,30 @@ struct Label {
     code_sha256: String,
 }
 
-/// Machine code whose digest was checked.
+/// An artifact's machine code, and what is written down beside it.
 pub(crate) struct Compiled {
-    pub(crate) path: PathBuf,
+    pub(crate) code: Code,
+    pub(crate) code_sha256: String,
     pub(crate) inspection: Inspection,
+}
+
+/// Machine code whose owner, mode and digest were checked. It stays open, so that what is loaded is what was checked.
+pub(crate) struct Code {
+    file: File,
+    bytes: u64,
+}
+
+/// Why machine code is not taken from the cache: "compiled code …".
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("is gone from the cache")]
+    Gone,
+    #[error("could have been written by others")]
+    Exposed,
+    #[error("is not what was written")]
+    Changed,
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
 }
 
 /// A file in the making; nobody sees it before it is whole.
@@ -53,17 +75,22 @@ impl Cache {
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
         let root = std::path::absolute(root)?;
         let folder = root.join(format!("{:016x}", hasher.finish()));
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        made.with_context(|| format!("cannot make the folder for compiled code {}", folder.display()))?;
-        for folder in [&root, &folder] {
-            let metadata = fs::metadata(folder)?;
-            if metadata.mode() & 0o022 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+        let cache = Self { root, folder };
+        cache.make_folders()?;
+        cache.sweep();
+        Ok(cache)
+    }
+
+    /// Makes what is missing of the two folders, and refuses those that others could write to.
+    fn make_folders(&self) -> anyhow::Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.with_context(|| format!("cannot make the folder for compiled code {}", self.folder.display()))?;
+        for folder in [&self.root, &self.folder] {
+            if !is_ours_alone(&fs::metadata(folder)?) {
                 anyhow::bail!("{} can be written by others: give it to this user alone (chmod 700)", folder.display());
             }
         }
-        let cache = Self { folder };
-        cache.sweep();
-        Ok(cache)
+        Ok(())
     }
 
     /// Removes the drafts that a process which was killed has left behind.
@@ -81,25 +108,47 @@ impl Cache {
         }
     }
 
-    /// The machine code of an artifact, if it is there and whole.
+    /// The machine code of an artifact, if it is there and whole. It reads all of it.
     pub(crate) fn find(&self, artifact: ArtifactId) -> Option<Compiled> {
-        let path = self.code(artifact);
         let label = fs::read(self.label(artifact)).ok()?;
-        let label: Label = serde_json::from_slice(&label).ok()?;
-        let mut file = File::open(&path).ok()?;
-        let metadata = file.metadata().ok()?;
-        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
-        let is_whole = is_ours
-            && label.inspection.artifact == artifact.to_string()
-            && sha256(&mut file).ok()? == label.code_sha256;
-        if !is_whole {
-            tracing::warn!(%artifact, "the compiled code on disk is not what was written; compiling it anew");
+        let Label { inspection, code_sha256 } = serde_json::from_slice(&label).ok()?;
+        let named = if inspection.artifact == artifact.to_string() { Ok(()) } else { Err(Unusable::Changed) };
+        match named.and_then(|()| self.open_code(artifact, &code_sha256)) {
+            Ok(code) => Some(Compiled { code, code_sha256, inspection }),
+            Err(why) => {
+                tracing::warn!(%artifact, %why, "the compiled code on disk cannot be used; compiling it anew");
+                None
+            }
         }
-        is_whole.then_some(Compiled { path, inspection: label.inspection })
+    }
+
+    /// Opens an artifact's machine code, which must have this digest. It reads all of it.
+    ///
+    /// # Errors
+    /// [`Unusable`]; but for [`Unusable::Unreadable`], only compiling the artifact anew helps.
+    pub(crate) fn open_code(&self, artifact: ArtifactId, code_sha256: &str) -> Result<Code, Unusable> {
+        let mut file = File::open(self.code(artifact)).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound { Unusable::Gone } else { Unusable::Unreadable(error) }
+        })?;
+        let metadata = file.metadata().map_err(Unusable::Unreadable)?;
+        if !is_ours_alone(&metadata) {
+            return Err(Unusable::Exposed);
+        }
+        if sha256(&mut file).map_err(Unusable::Unreadable)? != code_sha256 {
+            return Err(Unusable::Changed);
+        }
+        Ok(Code { file, bytes: metadata.len() })
+    }
+
+    /// Whether there is machine code of an artifact, good or bad.
+    pub(crate) fn has_code(&self, artifact: ArtifactId) -> bool {
+        self.code(artifact).exists()
     }
 
     /// A place to write machine code to.
-    pub(crate) fn draft(&self, artifact: ArtifactId) -> io::Result<(Draft, File)> {
+    pub(crate) fn draft(&self, artifact: ArtifactId) -> anyhow::Result<(Draft, File)> {
+        // Somebody may have cleaned up while we were running.
+        self.make_folders()?;
         let path = self.folder.join(format!("{artifact}.{}.draft", uuid::Uuid::new_v4()));
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok((Draft { path }, file))
@@ -107,16 +156,17 @@ impl Cache {
 
     /// Takes a draft that is complete: durable first, then visible, the label last.
     pub(crate) fn keep(&self, artifact: ArtifactId, draft: &Draft, inspection: Inspection) -> anyhow::Result<Compiled> {
-        let mut code = File::open(&draft.path)?;
-        code.sync_all()?;
-        let label = Label { inspection, code_sha256: sha256(&mut code)? };
-        let (label_draft, file) = self.draft(artifact)?;
-        serde_json::to_writer(&file, &label)?;
+        let mut file = File::open(&draft.path)?;
         file.sync_all()?;
-        let path = self.code(artifact);
-        fs::rename(&draft.path, &path)?;
+        let label = Label { inspection, code_sha256: sha256(&mut file)? };
+        let (label_draft, label_file) = self.draft(artifact)?;
+        serde_json::to_writer(&label_file, &label)?;
+        label_file.sync_all()?;
+        fs::rename(&draft.path, self.code(artifact))?;
         fs::rename(&label_draft.path, self.label(artifact))?;
-        Ok(Compiled { path, inspection: label.inspection })
+        let Label { inspection, code_sha256 } = label;
+        let bytes = file.metadata()?.len();
+        Ok(Compiled { code: Code { file, bytes }, code_sha256, inspection })
     }
 
     fn code(&self, artifact: ArtifactId) -> PathBuf {
@@ -128,11 +178,28 @@ impl Cache {
     }
 }
 
+impl Code {
+    /// A path that leads to this very file as long as it is open, whatever has its name by then.
+    pub(crate) fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    }
+
+    /// Its size.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
         // A draft that was kept has moved; one that was not must not stay.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Whether this user alone can have written it.
+fn is_ours_alone(metadata: &fs::Metadata) -> bool {
+    metadata.mode() & 0o022 == 0 && metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
 fn sha256(file: &mut File) -> io::Result<String> {

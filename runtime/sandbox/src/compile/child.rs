@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 
 use super::lift::lift;
 use crate::engine;
@@ -15,6 +15,9 @@ pub(super) const REFUSED: i32 = 3;
 
 /// Machine code is about twice its WebAssembly; this is room for the largest artifact.
 const MAX_OUTPUT_BYTES: u64 = 1 << 30;
+
+/// Files that the child may have open.
+const MAX_FILES: u64 = 64;
 
 /// What the child may use before the kernel ends it.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +61,9 @@ fn confine(limits: &ChildLimits) -> anyhow::Result<()> {
     setrlimit(Resource::Cpu, Rlimit { current: Some(limits.cpu_seconds), maximum: Some(limits.cpu_seconds + 1) })?;
     limit(Resource::Fsize, MAX_OUTPUT_BYTES)?;
     limit(Resource::Core, 0)?;
-    limit(Resource::Nofile, 64)?;
+    // The soft limit only: valgrind, under which instructions are counted, keeps the hard one for itself.
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(MAX_FILES), maximum })?;
     Ok(())
 }
 

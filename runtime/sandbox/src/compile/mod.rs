@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
-pub(crate) use cache::{Cache, Compiled};
+pub(crate) use cache::{Cache, Code, Compiled, Unusable};
 pub use child::{ChildLimits, child};
 
 use crate::PrepareError;

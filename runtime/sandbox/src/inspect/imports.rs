@@ -49,7 +49,7 @@ const SOCKETS: &[&str] = &[
 /// componentize-py leaves only that of the tool with which it takes its snapshot.
 const EAGER_RUNTIMES: &[&str] = &["component-init-transform"];
 
-const LOGGING: &[&str] = &["wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"];
+const LOGGING: &[&str] = &["codenode:node/log@0.1.0", "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"];
 
 /// The preview-1 functions that lifting can bridge: what the adapter exports.
 static PREVIEW1: LazyLock<BTreeSet<String>> = LazyLock::new(|| {

@@ -24,8 +24,14 @@ pub struct Runs {
     pub queue: u32,
     /// How long an event may wait for a run.
     pub queue_wait: Duration,
+    /// Artifacts whose code is loaded at once.
+    pub loaded: u32,
+    /// The compiled code that they may come to together.
+    pub loaded_bytes: u64,
     /// The guest's stack.
     pub stack_bytes: u64,
+    /// The grain of time limits and of turns.
+    pub tick: Duration,
     /// Memory of the compiler's process.
     pub compile_memory_bytes: u64,
     /// CPU time of the compiler's process.
@@ -43,7 +49,10 @@ impl Default for Runs {
             runs_per_tenant: 128,
             queue: 1024,
             queue_wait: Duration::from_secs(1),
+            loaded: ::sandbox::DEFAULT_LOADED,
+            loaded_bytes: ::sandbox::DEFAULT_LOADED_BYTES,
             stack_bytes: ::sandbox::DEFAULT_STACK_BYTES as u64,
+            tick: ::sandbox::DEFAULT_TICK,
             compile_memory_bytes: compile.memory_bytes,
             compile_cpu_time: compile.cpu_time,
             compile_wall_time: compile.wall_time,
@@ -60,7 +69,10 @@ impl Runs {
             runs_per_tenant: section.count("runs_per_tenant", default.runs_per_tenant),
             queue: section.count("queue", default.queue),
             queue_wait: section.duration("queue_wait", default.queue_wait),
+            loaded: section.count("loaded", default.loaded),
+            loaded_bytes: section.size("loaded_size", default.loaded_bytes),
             stack_bytes: section.size("stack", default.stack_bytes),
+            tick: section.duration("tick", default.tick),
             compile_memory_bytes: section.size("compile_memory", default.compile_memory_bytes),
             compile_cpu_time: section.duration("compile_cpu_time", default.compile_cpu_time),
             compile_wall_time: section.duration("compile_wall_time", default.compile_wall_time),
@@ -69,11 +81,14 @@ impl Runs {
         check(&section, "runs", &runs.runs, 1..=10_000, count);
         check(&section, "runs_per_tenant", &runs.runs_per_tenant, 1..=10_000, count);
         check(&section, "queue", &runs.queue, 0..=100_000, count);
+        check(&section, "loaded", &runs.loaded, 1..=::sandbox::MAX_LOADED, count);
         let size = |bytes: u64| ByteSize(bytes).to_string();
         check(&section, "stack", &runs.stack_bytes, 64 * KIB..=16 * MIB, size);
+        check(&section, "loaded_size", &runs.loaded_bytes, MIB..=1024 * 1024 * MIB, size);
         check(&section, "compile_memory", &runs.compile_memory_bytes, 64 * MIB..=64 * 1024 * MIB, size);
         let time = |time: Duration| humantime::format_duration(time).to_string();
         check(&section, "queue_wait", &runs.queue_wait, Duration::ZERO..=Duration::from_secs(10), time);
+        check(&section, "tick", &runs.tick, Duration::from_millis(1)..=Duration::from_millis(10), time);
         let compiling = Duration::from_secs(1)..=Duration::from_secs(3600);
         check(&section, "compile_cpu_time", &runs.compile_cpu_time, compiling.clone(), time);
         check(&section, "compile_wall_time", &runs.compile_wall_time, compiling, time);

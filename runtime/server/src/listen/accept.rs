@@ -18,15 +18,15 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, debug, debug_span, warn};
 
-use super::activity::{Activity, Counted, Peer};
+use super::activity::{Activity, Counted};
 use super::socket::{Seat, Seats};
 use super::wire::Wire;
 use super::{Settings, Socket, Tls};
 
 /// Serves HTTP/1.1 and HTTP/2 on `socket` until `shutdown`, and returns when the last connection is closed: at most
-/// `settings.drain_time` later. Every request carries its [`Peer`].
+/// `settings.drain_time` later.
 ///
 /// It runs on the runtime it is polled on, and so do the connections: one worker, one runtime, one socket.
 ///
@@ -53,7 +53,7 @@ where
     while let Some((stream, peer, seat)) = host.shutdown.run_until_cancelled(doorman.next()).await {
         let host = Arc::clone(&host);
         connections.spawn(async move {
-            host.welcome(stream, peer).await;
+            host.welcome(stream).instrument(debug_span!("connection", %peer)).await;
             drop(seat);
         });
     }
@@ -128,26 +128,26 @@ where
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     B: Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    async fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+    async fn welcome(&self, stream: TcpStream) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot send small packets at once");
         }
-        let Some(tls) = &self.tls else { return self.converse(stream, peer).await };
+        let Some(tls) = &self.tls else { return self.converse(stream).await };
         let handshake = timeout(self.settings.handshake_timeout, TlsAcceptor::from(tls.current()).accept(stream));
         match self.shutdown.run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.converse(stream, peer).await,
+            Some(Ok(Ok(stream))) => self.converse(stream).await,
             Some(Ok(Err(error))) => debug!(%error, "a TLS handshake failed"),
             Some(Err(_)) => debug!("a TLS handshake took too long"),
             None => {}
         }
     }
 
-    async fn converse<I>(&self, stream: I, peer: SocketAddr)
+    async fn converse<I>(&self, stream: I)
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let activity = Arc::new(Activity::default());
-        let service = Counted { service: self.service.clone(), peer: Peer(peer), activity: Arc::clone(&activity) };
+        let service = Counted { service: self.service.clone(), activity: Arc::clone(&activity) };
         let wire = TokioIo::new(Wire::new(stream, self.settings.header_timeout));
         let mut connection = std::pin::pin!(self.builder.serve_connection(wire, service));
         let asked_to_leave = async {

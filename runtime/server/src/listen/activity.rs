@@ -1,6 +1,5 @@
-//! What goes between hyper and the service: it adds who is calling, and counts, so that an idle connection is known.
+//! What goes between hyper and the service: it counts, so that an idle connection is known.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,10 +10,6 @@ use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
-
-/// Who sent a request: an extension of each. Behind a proxy it is the proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// What the service does for one connection. Bytes on the wire are no sign of life: an HTTP/2 client can answer pings
 /// for ever, and never read the answer that it asked for.
@@ -48,11 +43,10 @@ impl Activity {
     }
 }
 
-/// A service whose requests know their [`Peer`] and whose work is counted.
+/// A service whose work is counted.
 #[derive(Clone)]
 pub(super) struct Counted<S> {
     pub(super) service: S,
-    pub(super) peer: Peer,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -64,8 +58,7 @@ where
     type Error = S::Error;
     type Future = CountedFuture<S::Future>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.peer);
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         let work = Work::begin(&self.activity);
         CountedFuture { answer: self.service.call(request), work }
     }

@@ -12,7 +12,6 @@ mod tls;
 mod wire;
 
 pub(crate) use accept::serve;
-pub(crate) use activity::Peer;
 pub(crate) use body::{BodyError, read_body};
 pub(crate) use settings::Settings;
 pub(crate) use socket::{Listener, Socket};

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{BodyError, Listener, Peer, Settings, Tls, read_body, serve};
+use super::{BodyError, Listener, Settings, Tls, read_body, serve};
 
 mod http1;
 mod http2;
@@ -82,8 +82,6 @@ fn statuses(answers: &str) -> Vec<&str> {
 }
 
 async fn answer(request: Request<Incoming>, body_timeout: Duration) -> Result<Response<Full<Bytes>>, Infallible> {
-    let peer = *request.extensions().get::<Peer>().unwrap();
-    assert!(peer.0.ip().is_loopback());
     let text = |status, text: Bytes| {
         let mut response = Response::new(Full::new(text));
         *response.status_mut() = status;

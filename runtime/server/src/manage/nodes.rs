@@ -27,6 +27,8 @@ struct Node {
     /// The SHA-256 of the code that serves.
     artifact: Option<ArtifactId>,
     artifact_path: String,
+    /// Whether its code is mapped now; if not, the next event maps it.
+    loaded: bool,
     problems: Vec<String>,
     allow_unsigned: bool,
     limits: Limits,
@@ -53,6 +55,7 @@ impl Node {
             node: live.node.clone(),
             condition: live.condition(),
             artifact: live.serving(),
+            loaded: live.code.as_ref().is_some_and(|code| code.is_loaded()),
             artifact_path: live.artifact.display().to_string(),
             problems: live.problems.clone(),
             allow_unsigned: live.allow_unsigned,

@@ -66,10 +66,10 @@ async fn readiness_follows_the_servers_life() {
 #[tokio::test]
 async fn a_list_of_runs_is_short_and_one_run_is_whole() {
     let (_folder, state) = state(CONFIG);
-    state.recorder.write(record("acme", reply("a long reply")));
+    state.recorder.write([record("acme", reply("a long reply"))]);
     let broken = record("acme", Outcome::BotBreak(BotBreak::new(Cause::Trap, "unreachable")));
     let id = broken.id;
-    state.recorder.write(broken);
+    state.recorder.write([broken]);
 
     let (_, list) = get(&state, "/v1/runs", Some(TOKEN)).await;
     assert_eq!(list["runs"].as_array().unwrap().len(), 2);
@@ -155,8 +155,8 @@ async fn a_bad_query_is_told_why() {
 #[tokio::test]
 async fn a_query_narrows_the_list() {
     let (_folder, state) = state(CONFIG);
-    state.recorder.write(record("acme", reply("hi")));
-    state.recorder.write(record("other", Outcome::BotBreak(BotBreak::new(Cause::Exit, "1"))));
+    state.recorder.write([record("acme", reply("hi"))]);
+    state.recorder.write([record("other", Outcome::BotBreak(BotBreak::new(Cause::Exit, "1")))]);
     for (query, count) in [
         ("", 2),
         ("tenant=acme", 1),

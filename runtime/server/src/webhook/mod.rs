@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of the management side.
 
+mod afterwards;
 mod answer;
 mod media_type;
 mod receive;

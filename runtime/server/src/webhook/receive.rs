@@ -4,6 +4,7 @@
 //! An event that still waits for a permit then is forgotten, for nothing of it has run.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,16 +20,15 @@ use sandbox::Prepared;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info};
+use tracing::debug;
 
+use super::afterwards::{Afterwards, Finished};
 use super::answer::{self, Answer, Refusal};
 use super::media_type;
 use super::route::Target;
 use super::signature::{SignatureError, Verifier};
-use crate::config::OnBreak;
 use crate::directory::Live;
-use crate::listen::{BodyError, Peer, read_body};
-use crate::recorder::{ChatAfterwards, Record};
+use crate::listen::{BodyError, read_body};
 use crate::state::State;
 
 /// The front door of one worker. Cheap to clone.
@@ -42,6 +42,7 @@ struct Inner {
     decoy: Verifier,
     runs: TaskTracker,
     cancelled: CancellationToken,
+    afterwards: Afterwards,
 }
 
 /// An event that is about to run, or to be told why it cannot.
@@ -53,14 +54,15 @@ struct Arrival {
 }
 
 impl Door {
-    /// `cancelled` ends every run that is under way.
+    /// The door of the worker whose runtime this is called on. `cancelled` ends every run that is under way.
     pub(crate) fn new(
         state: Arc<State>,
         body_timeout: Duration,
         runs: TaskTracker,
         cancelled: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Inner { state, body_timeout, decoy: Verifier::decoy(), runs, cancelled }))
+        let afterwards = Afterwards::begin(Arc::clone(&state), &runs);
+        Self(Arc::new(Inner { state, body_timeout, decoy: Verifier::decoy(), runs, cancelled, afterwards }))
     }
 
     /// Answers one message. It never fails: what goes wrong is an answer too.
@@ -68,11 +70,10 @@ impl Door {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         match self.0.accept(request).await {
             Ok(answer) => Ok(answer),
             Err(refusal) => {
-                debug!(peer = peer.map(tracing::field::display), %refusal, "a message was refused");
+                debug!(%refusal, "a message was refused");
                 Ok(refusal.into())
             }
         }
@@ -80,7 +81,7 @@ impl Door {
 }
 
 impl Inner {
-    async fn accept<B>(&self, request: Request<B>) -> Result<Answer, Refusal>
+    async fn accept<B>(self: &Arc<Self>, request: Request<B>) -> Result<Answer, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -122,7 +123,7 @@ impl Inner {
         Ok((live, usize::try_from(directory.body_bytes()).unwrap_or(usize::MAX)))
     }
 
-    async fn run(&self, arrival: Arrival, event: Event) -> Answer {
+    async fn run(self: &Arc<Self>, arrival: Arrival, event: Event) -> Answer {
         let Some(code) = arrival.live.code.clone() else {
             let broken =
                 BotBreak::new(Cause::Unavailable, "the node has no artifact that can run; see the node's problems");
@@ -132,13 +133,23 @@ impl Inner {
             Ok(permit) => permit,
             Err(full) => return self.turn_away(arrival, BotBreak::new(Cause::Overloaded, full.to_string())),
         };
-        let (sender, receiver) = oneshot::channel();
-        let (state, cancelled) = (Arc::clone(&self.state), self.cancelled.clone());
-        self.runs.spawn(async move {
-            let run = contained(&state, &code, &event, &arrival.live, &cancelled).await;
+        let inner = Arc::clone(self);
+        let mut run = Box::pin(async move {
+            let run = contained(&inner, &code, &event, &arrival.live).await;
             drop(permit);
-            let caller_left = sender.send(arrival.answer(&state, &run.outcome)).is_err();
-            finish(&state, arrival, run, caller_left).await;
+            inner.conclude(arrival, run)
+        });
+        // Nearly every run ends within its first slice, and needs no task of its own.
+        if let Poll::Ready((answer, finished)) = poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
+            self.afterwards.take(finished);
+            return answer;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let inner = Arc::clone(self);
+        self.runs.spawn(async move {
+            let (answer, finished) = run.await;
+            let caller_left = sender.send(answer).is_err();
+            inner.afterwards.take(Finished { caller_left, ..finished });
         });
         // The task always sends; only a runtime that is going down drops it, and then nobody reads this.
         receiver.await.unwrap_or_else(|_| answer::internal())
@@ -148,17 +159,22 @@ impl Inner {
     fn turn_away(&self, arrival: Arrival, broken: BotBreak) -> Answer {
         let usage = Usage { event_bytes: arrival.event_bytes, ..Usage::default() };
         let run = Run { outcome: Outcome::BotBreak(broken), usage, log: Log::default() };
-        let answer = arrival.answer(&self.state, &run.outcome);
-        let state = Arc::clone(&self.state);
-        self.runs.spawn(async move { finish(&state, arrival, run, false).await });
+        let (answer, finished) = self.conclude(arrival, run);
+        self.afterwards.take(finished);
         answer
+    }
+
+    fn conclude(&self, arrival: Arrival, run: Run) -> (Answer, Finished) {
+        let Arrival { id, started_at, live, .. } = arrival;
+        let answer = answer::of_run(id, &run.outcome, &live.on_break, self.state.gate.retry_after());
+        (answer, Finished { id, started_at, live, run, caller_left: false })
     }
 }
 
 /// Runs the handler; a panic of ours stays within the run and becomes its outcome.
-async fn contained(state: &State, code: &Prepared, event: &Event, live: &Live, cancelled: &CancellationToken) -> Run {
-    let mut run = pin!(state.sandbox.run(code, event, &live.limits, cancelled));
-    let run = std::future::poll_fn(|context| {
+async fn contained(inner: &Inner, code: &Prepared, event: &Event, live: &Live) -> Run {
+    let mut run = pin!(inner.state.sandbox.run(code, event, &live.limits, &inner.cancelled));
+    let run = poll_fn(|context| {
         // After a panic the future is never polled again, so nobody sees what it left behind.
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
         polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
@@ -168,52 +184,6 @@ async fn contained(state: &State, code: &Prepared, event: &Event, live: &Live, c
         usage: Usage { event_bytes: u64::try_from(event.as_str().len()).unwrap_or(u64::MAX), ..Usage::default() },
         log: Log::default(),
     })
-}
-
-/// Logs and records a run whose answer is on its way.
-async fn finish(state: &State, arrival: Arrival, run: Run, caller_left: bool) {
-    // Lets the connection write its answer first.
-    tokio::task::yield_now().await;
-    let Arrival { id, started_at, live, .. } = arrival;
-    let (tenant, node) = (live.tenant.clone(), live.node.clone());
-    let wall_micros = u64::try_from(run.usage.wall_time.as_micros()).unwrap_or(u64::MAX);
-    match &run.outcome {
-        Outcome::Reply(_) => debug!(run = %id, %tenant, %node, wall_micros, caller_left, "reply"),
-        Outcome::BotBreak(broken) if broken.cause == Cause::Internal => {
-            error!(run = %id, %tenant, %node, wall_micros, caller_left, detail = broken.detail, "bot break: internal");
-        }
-        // Whatever else broke, the details are the author's: the run record has them.
-        Outcome::BotBreak(broken) => {
-            info!(run = %id, %tenant, %node, cause = %broken.cause, wall_micros, caller_left, "bot break");
-        }
-    }
-    state.recorder.write(Record {
-        id,
-        tenant,
-        node,
-        artifact: live.serving(),
-        started_at,
-        chat_afterwards: chat_afterwards(&live, &run.outcome),
-        run,
-        limits: live.limits,
-        caller_left,
-    });
-}
-
-/// What the platform does with the chat, by its own table.
-fn chat_afterwards(live: &Live, outcome: &Outcome) -> ChatAfterwards {
-    match (outcome, &live.on_break) {
-        (Outcome::Reply(reply), _) if live.end_node && reply.status() => ChatAfterwards::Complete,
-        (Outcome::BotBreak(_), OnBreak::Fail) if live.human_assistance => ChatAfterwards::PendingAgent,
-        // A break that is said looks like a reply to the platform, with a status that is false.
-        (Outcome::Reply(_) | Outcome::BotBreak(_), OnBreak::Fail | OnBreak::Say(_)) => ChatAfterwards::WithBot,
-    }
-}
-
-impl Arrival {
-    fn answer(&self, state: &State, outcome: &Outcome) -> Answer {
-        answer::of_run(self.id, outcome, &self.live.on_break, state.gate.retry_after())
-    }
 }
 
 impl From<BodyError> for Refusal {

@@ -1,5 +1,7 @@
 //! What every JSON text that crosses our boundary must hold to, checked without building a value.
 
+mod scan;
+
 use serde::de::IgnoredAny;
 
 /// The deepest nesting of arrays and objects.
@@ -19,6 +21,11 @@ pub(crate) enum JsonError {
 
 /// Checks syntax, depth and `\u0000` of a whole JSON text; numbers and duplicate keys are left as they are.
 pub(crate) fn check(text: &str) -> Result<(), JsonError> {
+    if scan::is_good(text) { Ok(()) } else { slow_check(text) }
+}
+
+/// The same, with the reason.
+fn slow_check(text: &str) -> Result<(), JsonError> {
     // Depth first: no parser ever meets a text nested deeper than we allow.
     if depth(text) > MAX_DEPTH {
         return Err(JsonError::TooDeep);

@@ -1,0 +1,100 @@
+//! What becomes of a run once its answer is on its way: it is logged and recorded.
+//!
+//! Nobody waits for it: each worker has one task that does it, for many runs at once. What the task cannot keep up with is done
+//! by whoever brings it, so that nothing is lost and nothing grows.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::{Cause, Outcome, Run, RunId};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, info};
+
+use crate::config::OnBreak;
+use crate::directory::Live;
+use crate::recorder::{ChatAfterwards, Record};
+use crate::state::State;
+
+/// Runs that may wait to be recorded.
+const WAITING: usize = 1024;
+
+/// A run that is over, and answered.
+pub(super) struct Finished {
+    pub(super) id: RunId,
+    pub(super) started_at: Timestamp,
+    pub(super) live: Arc<Live>,
+    pub(super) run: Run,
+    /// Whether the caller had gone when the run was over.
+    pub(super) caller_left: bool,
+}
+
+/// The way to the task that records the runs of a worker.
+pub(super) struct Afterwards {
+    state: Arc<State>,
+    waiting: Sender<Finished>,
+}
+
+impl Afterwards {
+    /// Starts the task; it ends when every way to it is gone and all is recorded.
+    pub(super) fn begin(state: Arc<State>, tasks: &TaskTracker) -> Self {
+        let (waiting, finished) = mpsc::channel(WAITING);
+        tasks.spawn(record_all(Arc::clone(&state), finished));
+        Self { state, waiting }
+    }
+
+    pub(super) fn take(&self, finished: Finished) {
+        if let Err(refused) = self.waiting.try_send(finished) {
+            self.state.recorder.write([refused.into_inner().record()]);
+        }
+    }
+}
+
+async fn record_all(state: Arc<State>, mut finished: Receiver<Finished>) {
+    let mut batch = Vec::with_capacity(WAITING);
+    while finished.recv_many(&mut batch, WAITING).await > 0 {
+        // Made before the recorder is locked: making one writes to the log.
+        let records: Vec<Record> = batch.drain(..).map(Finished::record).collect();
+        state.recorder.write(records);
+    }
+}
+
+impl Finished {
+    /// Logs the run, and makes a record of it.
+    fn record(self) -> Record {
+        let Self { id, started_at, live, run, caller_left } = self;
+        let (tenant, node) = (live.tenant.clone(), live.node.clone());
+        let wall_micros = u64::try_from(run.usage.wall_time.as_micros()).unwrap_or(u64::MAX);
+        match &run.outcome {
+            Outcome::Reply(_) => debug!(run = %id, %tenant, %node, wall_micros, caller_left, "reply"),
+            Outcome::BotBreak(broken) if broken.cause == Cause::Internal => {
+                error!(run = %id, %tenant, %node, wall_micros, caller_left, detail = broken.detail, "bot break: internal");
+            }
+            // Whatever else broke, the details are the author's: the run record has them.
+            Outcome::BotBreak(broken) => {
+                info!(run = %id, %tenant, %node, cause = %broken.cause, wall_micros, caller_left, "bot break");
+            }
+        }
+        Record {
+            id,
+            tenant,
+            node,
+            artifact: live.serving(),
+            started_at,
+            chat_afterwards: chat_afterwards(&live, &run.outcome),
+            run,
+            limits: live.limits,
+            caller_left,
+        }
+    }
+}
+
+/// What the platform does with the chat, by its own table.
+fn chat_afterwards(live: &Live, outcome: &Outcome) -> ChatAfterwards {
+    match (outcome, &live.on_break) {
+        (Outcome::Reply(reply), _) if live.end_node && reply.status() => ChatAfterwards::Complete,
+        (Outcome::BotBreak(_), OnBreak::Fail) if live.human_assistance => ChatAfterwards::PendingAgent,
+        // A break that is said looks like a reply to the platform, with a status that is false.
+        (Outcome::Reply(_) | Outcome::BotBreak(_), OnBreak::Fail | OnBreak::Say(_)) => ChatAfterwards::WithBot,
+    }
+}
