@@ -25,12 +25,13 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 7] = [
+const GUESTS: [Guest; 8] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
     Guest { package: "naughty", target: LEAN, made: "naughty.wasm", name: "naughty.wasm" },
     Guest { package: "echo-command", target: PREVIEW_1, made: "echo-command.wasm", name: "echo-command.wasm" },
+    Guest { package: "price-command", target: PREVIEW_1, made: "price-command.wasm", name: "price-command.wasm" },
     Guest { package: "echo-command", target: PREVIEW_2, made: "echo-command.wasm", name: "echo-command-p2.wasm" },
     Guest { package: "product-price", target: PREVIEW_2, made: "product_price.wasm", name: "product-price-p2.wasm" },
 ];

@@ -1,7 +1,8 @@
-//! What a newcomer types: `cargo xtask test`, `cargo xtask demo`, `cargo xtask guests`.
+//! What a newcomer types: `cargo xtask test`, `cargo xtask demo`, `cargo xtask bench`.
 //!
 //! It only calls other programs. What it tests or shows lives in the other rooms, and nothing depends on it.
 
+mod bench;
 mod demo;
 mod guests;
 mod interpreters;
@@ -34,6 +35,8 @@ enum Command {
     Guests,
     /// Build the example nodes, serve them, send them signed events and show what comes back
     Demo(demo::Demo),
+    /// Measure codenode against every other way to do its job, in one run
+    Bench(bench::Bench),
     /// Run a program that ends when this one does
     #[command(name = leash::SUBCOMMAND, hide = true)]
     Leash(leash::Leash),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Leash(leash) => leash.run(),
         Command::Test => at_the_root().and_then(|()| test::run()),
         Command::Guests => at_the_root().and_then(|()| guests::run()),
+        Command::Bench(bench) => at_the_root().and_then(|()| bench.run()),
         Command::Demo(demo) => at_the_root().and_then(|()| demo.run()),
     };
     match done {

@@ -3,7 +3,7 @@
 use crate::guests::{self, SDK_NODES};
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::targets;
+use crate::{targets, toolchains};
 
 /// `cargo xtask test`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -14,6 +14,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 fn check(steps: &mut Steps) -> anyhow::Result<()> {
     guests::set_up(steps)?;
+    steps.step("set-up: valgrind", toolchains::valgrind)?;
     steps.step("format", || Program::cargo().args(["fmt", "--all", "--check"]).run())?;
     steps.step("lints", || {
         Program::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()

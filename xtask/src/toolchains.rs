@@ -26,9 +26,7 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
         println!("  {COMPONENTIZE_PY} is there");
         return Ok(program);
     }
-    ensure("python3 with venv", &["python3", "python3-venv"], || {
-        works(Program::new("python3").args(["-c", "import venv, ensurepip"]))
-    })?;
+    ensure_python()?;
     Program::new("python3").args(["-m", "venv", "--clear", PYTHON_FOLDER]).run()?;
     Program::new(folder.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check", COMPONENTIZE_PY])
@@ -39,9 +37,7 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
 pub(crate) fn node() -> anyhow::Result<PathBuf> {
     let folder = Path::new(NODE_FOLDER);
-    ensure("node with npm", &["nodejs", "npm"], || {
-        works(Program::new("node").arg("--version")) && works(Program::new("npm").arg("--version"))
-    })?;
+    ensure_node()?;
     let (name, version) = COMPONENTIZE_JS.rsplit_once('@').unwrap_or((COMPONENTIZE_JS, ""));
     let manifest = fs::read_to_string(folder.join("node_modules").join(name).join("package.json"));
     let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
@@ -55,6 +51,25 @@ pub(crate) fn node() -> anyhow::Result<PathBuf> {
         .arg(COMPONENTIZE_JS)
         .run()?;
     Ok(folder.to_owned())
+}
+
+/// What counts instructions.
+pub(crate) fn valgrind() -> anyhow::Result<()> {
+    ensure("valgrind", &["valgrind"], || works(Program::new("valgrind").arg("--version")))
+}
+
+/// Python with what makes a folder of its own for packages.
+pub(crate) fn ensure_python() -> anyhow::Result<()> {
+    ensure("python3 with venv", &["python3", "python3-venv"], || {
+        works(Program::new("python3").args(["-c", "import venv, ensurepip"]))
+    })
+}
+
+/// Node.js with what installs packages.
+pub(crate) fn ensure_node() -> anyhow::Result<()> {
+    ensure("node with npm", &["nodejs", "npm"], || {
+        works(Program::new("node").arg("--version")) && works(Program::new("npm").arg("--version"))
+    })
 }
 
 fn works(program: Program) -> bool {

@@ -95,6 +95,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("order-status", &["codenode"]),
     ("product-price", &["codenode"]),
     ("echo-command", &[]),
+    ("price-command", &[]),
+    ("codenode-bench", &["codenode-model", "codenode-sandbox"]),
     ("xtask", &[]),
 ];
 

@@ -8,6 +8,7 @@ mod examples;
 mod hostile_wire;
 mod http;
 mod idle;
+mod instructions;
 mod reload;
 mod server;
 mod shutdown;
