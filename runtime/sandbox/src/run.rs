@@ -102,6 +102,10 @@ fn never_began(why: BotBreak, event: &Event) -> Run {
 fn conclude(ended: Ended, mut store: Store<Host>, event: &Event, reply: &ReplyBuffer) -> Run {
     let (outcome, reply_bytes) = outcome(ended, &mut store, reply);
     let host = store.into_data();
+    if !host.log_text.is_empty() {
+        // The guest ended in the middle of saying it, and what level it had is not known.
+        host.journal.lose(host.log_text.len() as u64);
+    }
     let (log, log_bytes) = host.journal.finish();
     let mut usage = host.usage(event, log_bytes);
     usage.reply_bytes = reply_bytes;

@@ -84,6 +84,10 @@ impl Seen {
         self.latency.value_at_percentile(percent) as f64 / 1e3
     }
 
+    fn record(&mut self, latency: Duration) {
+        self.latency.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(MAX_LATENCY));
+    }
+
     fn new() -> anyhow::Result<Self> {
         let latency = Histogram::new_with_bounds(1, MAX_LATENCY, 3)?;
         Ok(Self { latency, failures: 0, elapsed: Duration::ZERO })
@@ -212,7 +216,14 @@ impl<'a> Generator<'a> {
                 generator.send(line, due)?;
             }
             Ok(())
-        })
+        })?;
+        // What is still owed has waited at least until now: left out, a stall at the end would look like none.
+        let under_way = self.lines.iter().filter_map(|line| line.due);
+        let owed: Vec<Duration> = under_way.chain(backlog).map(|due| due.elapsed()).collect();
+        if let Some(seen) = self.seen.first_mut() {
+            owed.into_iter().for_each(|waited| seen.record(waited));
+        }
+        Ok(())
     }
 
     /// Polls until the phases are over; `step` gets the connections that are free again.
@@ -281,7 +292,7 @@ impl<'a> Generator<'a> {
                 bail!("the server answers with status {} instead of what it should", answer.status);
             }
         } else if self.measuring {
-            seen.latency.saturating_record(u64::try_from(due.elapsed().as_nanos()).unwrap_or(MAX_LATENCY));
+            seen.record(due.elapsed());
         }
         if !answer.keeps_alive {
             let fresh = self.line(self.lines.get(line).map_or(0, |line| line.traffic), line)?;

@@ -30,6 +30,9 @@ struct Entries {
 /// The longest text that the SDKs' own interface takes piece by piece; what is more is dropped and counted.
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
+/// The bytes of one part of it.
+const PART_BYTES: u64 = 14 * 8;
+
 /// The output streams of a guest.
 #[derive(Clone, Copy)]
 pub(crate) enum Stream {
@@ -77,7 +80,7 @@ impl Journal {
     }
 
     /// Counts text that was not kept.
-    fn lose(&self, bytes: u64) {
+    pub(crate) fn lose(&self, bytes: u64) {
         self.lock().log.dropped_bytes += bytes;
     }
 
@@ -150,13 +153,16 @@ impl logging::Host for Host {
 
 /// The text of a call of the SDKs' own interface, and of the calls before it that said there was more.
 impl words::Host for Host {
+    /// A text is one call, in however many parts it comes, as it is in `wasi:logging`. But only full parts are free, and no more of them than
+    /// a text may have: nobody calls for ever at no charge.
     fn more(&mut self, bytes: u8, text: words::Words) -> wasmtime::Result<()> {
-        if self.log_text.len() < MAX_TEXT_BYTES {
+        let has_room = self.log_text.len() < MAX_TEXT_BYTES;
+        if has_room {
             push_words(&mut self.log_text, bytes, text);
-            return Ok(());
+        } else {
+            self.journal.lose(u64::from(bytes).min(PART_BYTES));
         }
-        self.journal.lose(bytes.into());
-        self.log_call()
+        if has_room && u64::from(bytes) >= PART_BYTES { Ok(()) } else { self.log_call() }
     }
 
     fn write(&mut self, level: words::Level, bytes: u8, text: words::Words) -> wasmtime::Result<()> {
@@ -204,7 +210,11 @@ pub(crate) fn link_unversioned(linker: &mut Linker<Host>) -> wasmtime::Result<()
 
 #[cfg(test)]
 mod tests {
+    use model::{Event, Limits};
+
     use super::*;
+    use crate::host::{Alive, Stdio};
+    use crate::pace::{Pace, SlowLane};
 
     fn texts(journal: &Journal) -> Vec<String> {
         journal.finish().0.lines.into_iter().map(|line| line.text).collect()
@@ -238,5 +248,65 @@ mod tests {
         let (log, _) = journal.finish();
         assert_eq!(log.lines[0].text.len(), MAX_PARTIAL_BYTES);
         assert_eq!(log.dropped_bytes, (4096 * 1_000 - MAX_PARTIAL_BYTES) as u64);
+    }
+
+    fn host(limits: Limits) -> Host {
+        let pace = Pace::start(SlowLane::new(1));
+        Host::new(limits, pace, Stdio::Quiet, Alive::new(&Arc::default()))
+    }
+
+    /// `text` as the words of as many calls as it takes, the last one a `write`.
+    fn say(host: &mut Host, text: &[u8]) -> wasmtime::Result<()> {
+        let words = |part: &[u8]| {
+            let word = |at: usize| {
+                let mut bytes = [0; 8];
+                part.iter().skip(at * 8).zip(&mut bytes).for_each(|(from, to)| *to = *from);
+                u64::from_le_bytes(bytes)
+            };
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = std::array::from_fn(word);
+            (u8::try_from(part.len()).unwrap(), (a, b, c, d, e, f, g, h, i, j, k, l, m, n))
+        };
+        let mut parts = text.chunks(112).peekable();
+        while let Some(part) = parts.next() {
+            let (bytes, words) = words(part);
+            match parts.peek() {
+                Some(_) => words::Host::more(host, bytes, words)?,
+                None => words::Host::write(host, words::Level::Warn, bytes, words)?,
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_text_in_parts_is_one_line_and_one_call() {
+        let mut host = host(Limits::DEFAULT);
+        let text = "नमस्ते — ".repeat(20);
+        say(&mut host, text.as_bytes()).unwrap();
+        say(&mut host, b"short").unwrap();
+        let (log, _) = host.journal.finish();
+        let lines: Vec<(Level, &str)> = log.lines.iter().map(|line| (line.level, line.text.as_str())).collect();
+        assert_eq!(lines, [(Level::Warn, text.as_str()), (Level::Warn, "short")]);
+        assert_eq!(host.usage(&Event::parse("{}".into()).unwrap(), 0).host_calls, 2);
+    }
+
+    #[test]
+    fn a_text_without_end_is_bounded_and_what_is_lost_is_counted() {
+        let mut host = host(Limits { log_bytes: 1 << 20, ..Limits::DEFAULT });
+        say(&mut host, &vec![b'x'; 300 << 10]).unwrap();
+        let (log, kept) = host.journal.finish();
+        assert_eq!(log.lines.len(), 1);
+        assert_eq!(kept + log.dropped_bytes, 300 << 10);
+        assert!(host.log_text.is_empty());
+    }
+
+    #[test]
+    fn parts_that_say_nothing_or_never_end_are_calls() {
+        let limits = Limits { host_calls: 100, ..Limits::DEFAULT };
+        let words = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        for bytes in [0, 111, 112, 255] {
+            let mut host = host(limits);
+            let calls = (0..2_000).take_while(|_| words::Host::more(&mut host, bytes, words).is_ok()).count();
+            assert!(calls <= 100 + MAX_TEXT_BYTES.div_ceil(112), "{bytes}: {calls}");
+        }
     }
 }
