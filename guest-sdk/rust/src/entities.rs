@@ -1,10 +1,5 @@
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
-
-use crate::object::{self, Object};
-use crate::{Date, Entity, Range, Time};
+use crate::cursor::Cursor;
+use crate::{Date, Entity, Error, Range, Time};
 
 /// What the platform detected: a list of values under each name, in the order in which they came.
 ///
@@ -67,65 +62,30 @@ impl Entities {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl Object for Entities {
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
-        let Values(values) = map.next_value()?;
-        self.0.push((key.into_owned(), values));
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Entities {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object::deserialize(deserializer)
-    }
-}
-
-/// The values of one name. A lone object counts as a list of one, and `null` as an empty list.
-struct Values(Vec<Entity>);
-
-impl<'de> Deserialize<'de> for Values {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValuesVisitor)
-    }
-}
-
-struct ValuesVisitor;
-
-impl<'de> Visitor<'de> for ValuesVisitor {
-    type Value = Values;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of detected values")
-    }
-
-    fn visit_unit<E>(self) -> Result<Values, E> {
-        Ok(Values(Vec::new()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Values, A::Error> {
-        // One value is by far the commonest; growing from none would first make room for four.
-        let mut values = Vec::with_capacity(1);
-        while let Some(value) = list.next_element()? {
-            values.push(value);
-        }
-        Ok(Values(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Values, A::Error> {
-        Ok(Values(vec![Entity::deserialize(MapAccessDeserializer::new(map))?]))
+    pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        cursor.object(|name, cursor| {
+            // One value is by far the commonest; growing from none would first make room for four.
+            let mut values = Vec::with_capacity(1);
+            cursor.list(|cursor| {
+                let mut entity = Entity::default();
+                entity.read(cursor)?;
+                values.push(entity);
+                Ok(())
+            })?;
+            self.0.push((name.into_owned(), values));
+            Ok(())
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Detection;
+    use crate::{Detection, Event};
 
     fn read(json: &str) -> Entities {
-        serde_json::from_str(json).unwrap()
+        Event::parse(&format!("{{\"entities\":{json}}}")).unwrap().entities
     }
 
     #[test]
@@ -163,6 +123,5 @@ mod tests {
         assert_eq!(entities.text("lone"), Some("x"));
         assert_eq!(entities.get("many").iter().map(|entity| entity.text().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(entities.iter().map(|(name, values)| (name, values.len())).last(), Some(("many", 2)));
-        assert!(serde_json::from_str::<Entities>(r#"{"a":"x"}"#).is_err());
     }
 }

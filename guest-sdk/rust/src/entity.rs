@@ -1,11 +1,8 @@
-use std::borrow::Cow;
-
-use serde::de::{Deserialize, Deserializer, MapAccess};
 use serde_json::Value;
 
-use crate::Fields;
-use crate::object::{self, Object, Text};
+use crate::cursor::Cursor;
 use crate::value::{self, Date, Range, Time};
+use crate::{Error, Fields};
 
 /// One detected value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,23 +52,17 @@ impl Entity {
     pub fn range(&self) -> Option<Range<'_>> {
         Range::read(&self.value)
     }
-}
 
-impl Object for Entity {
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
-        match key.as_ref() {
-            "detection" => self.detection = map.next_value::<Text>()?.or_empty().into(),
-            "original_text" => self.original_text = map.next_value::<Text>()?.or_empty(),
-            "entity_value" => self.value = map.next_value()?,
-            _ => self.extra.read(key, map)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Entity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object::deserialize(deserializer)
+    pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        cursor.object(|key, cursor| {
+            match key.as_ref() {
+                "detection" => self.detection = cursor.text()?.unwrap_or_default().into(),
+                "original_text" => self.original_text = cursor.text()?.unwrap_or_default().into_owned(),
+                "entity_value" => self.value = cursor.value()?,
+                _ => self.extra.keep(key, cursor),
+            }
+            Ok(())
+        })
     }
 }
 

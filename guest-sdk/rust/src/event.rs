@@ -1,8 +1,9 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess};
+use serde::de::IgnoredAny;
 
-use crate::object::{self, Object, Text};
+use crate::cursor::Cursor;
 use crate::{Entities, Error, Fields};
 
 /// What the bot platform sent: which node is asked, by whom, and what was detected.
@@ -37,30 +38,32 @@ impl Event {
     /// # Errors
     /// The text is not JSON, or a part that must be an object is something else.
     pub fn parse(json: &str) -> Result<Self, Error> {
-        serde_json::from_str(json).map_err(|error| Error::new(format_args!("the event cannot be read: {error}")))
+        serde_json::from_str::<IgnoredAny>(json)
+            .map_err(|error| Error::new(format_args!("the event is not JSON: {error}")))?;
+        Self::read(json.to_owned())
     }
-}
 
-impl Object for Event {
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
+    /// Reads JSON whose syntax has been checked.
+    pub(crate) fn read(json: String) -> Result<Self, Error> {
+        let source = Arc::new(json);
+        let mut event = Self::default();
+        Cursor::new(&source).object(|key, cursor| event.read_entry(key, cursor))?;
+        Ok(event)
+    }
+
+    fn read_entry(&mut self, key: Cow<'_, str>, cursor: &mut Cursor<'_>) -> Result<(), Error> {
         match key.as_ref() {
-            "node" | "step" => self.node = map.next_value::<Text>()?.or_empty(),
-            "event" => self.event = map.next_value::<Text>()?.or_empty().into(),
-            "user" | "user_data" => self.user = map.next_value()?,
-            "conversation_no" => self.conversation_no = integer(map)?,
-            "conversation_details" => self.conversation_details = map.next_value()?,
-            "user_details" => self.user_details = map.next_value()?,
-            "entities" => self.entities = map.next_value()?,
-            "env_variables" => self.env_variables = map.next_value()?,
-            _ => self.extra.read(key, map)?,
+            "node" | "step" => self.node = cursor.text()?.unwrap_or_default().into_owned(),
+            "event" => self.event = cursor.text()?.unwrap_or_default().into(),
+            "user" | "user_data" => self.user.read(cursor)?,
+            "conversation_no" => self.conversation_no = cursor.integer(),
+            "conversation_details" => self.conversation_details.read(cursor)?,
+            "user_details" => self.user_details.read(cursor)?,
+            "entities" => self.entities.read(cursor)?,
+            "env_variables" => self.env_variables.read(cursor)?,
+            _ => self.extra.keep(key, cursor),
         }
         Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object::deserialize(deserializer)
     }
 }
 
@@ -93,25 +96,22 @@ pub struct User {
     pub extra: Fields,
 }
 
-impl Object for User {
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
-        match key.as_ref() {
-            "user_name" => self.user_name = map.next_value::<Text>()?.or_empty(),
-            "full_name" => self.full_name = map.next_value::<Text>()?.or_empty(),
-            "device_platform" => self.device_platform = integer(map)?.map(Platform::from).unwrap_or_default(),
-            "user_id" => self.user_id = map.next_value::<Text>()?.0,
-            "language_code" => self.language_code = map.next_value::<Text>()?.0,
-            "auth_id" => self.auth_id = map.next_value::<Text>()?.0,
-            "auth_code" => self.auth_code = map.next_value::<Text>()?.0,
-            _ => self.extra.read(key, map)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for User {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object::deserialize(deserializer)
+impl User {
+    fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        cursor.object(|key, cursor| {
+            let mut text = || Ok::<_, Error>(cursor.text()?.map(Cow::into_owned));
+            match key.as_ref() {
+                "user_name" => self.user_name = text()?.unwrap_or_default(),
+                "full_name" => self.full_name = text()?.unwrap_or_default(),
+                "device_platform" => self.device_platform = cursor.integer().map(Platform::from).unwrap_or_default(),
+                "user_id" => self.user_id = text()?,
+                "language_code" => self.language_code = text()?,
+                "auth_id" => self.auth_id = text()?,
+                "auth_code" => self.auth_code = text()?,
+                _ => self.extra.keep(key, cursor),
+            }
+            Ok(())
+        })
     }
 }
 
@@ -158,10 +158,6 @@ impl From<i64> for Platform {
             number => Self::Other(number),
         }
     }
-}
-
-fn integer<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<i64>, A::Error> {
-    Ok(crate::value::integer(&map.next_value()?))
 }
 
 #[cfg(test)]
@@ -219,10 +215,9 @@ mod tests {
     #[test]
     fn what_cannot_be_read_says_where() {
         let message = |json| Event::parse(json).unwrap_err().message().to_owned();
-        assert_eq!(
-            message("[]"),
-            "the event cannot be read: invalid type: sequence, expected an object at line 1 column 2"
-        );
-        assert!(message(r#"{"entities":{"a":["x"]}}"#).contains("invalid type: string \"x\", expected an object"));
+        assert_eq!(message("[]"), "the event cannot be read: expected an object at byte 0");
+        assert_eq!(message(r#"{"entities":{"a":["x"]}}"#), "the event cannot be read: expected an object at byte 18");
+        assert_eq!(message(r#"{"user": 7}"#), "the event cannot be read: expected an object at byte 9");
+        assert!(message("{").starts_with("the event is not JSON: EOF while parsing an object at line 1"));
     }
 }

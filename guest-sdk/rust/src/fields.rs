@@ -1,24 +1,36 @@
 use std::borrow::Cow;
 
-use serde::de::{Deserialize, Deserializer, MapAccess};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::object::{self, Object};
-use crate::value;
+use crate::cursor::Cursor;
+use crate::late::Late;
+use crate::{Error, value};
 
 /// Named JSON values in the order in which they came. A name that stands twice has its last value.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<(String, Value)>);
+pub struct Fields(Vec<(String, Late)>);
 
 impl Fields {
     pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
+    pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        cursor.object(|name, cursor| {
+            self.keep(name, cursor);
+            Ok(())
+        })
+    }
+
+    /// Keeps the value at the cursor. Looking for an earlier one of the same name would make a large object slow; `get` takes the last.
+    pub(crate) fn keep(&mut self, name: Cow<'_, str>, cursor: &mut Cursor<'_>) {
+        self.0.push((name.into_owned(), cursor.span().into()));
+    }
+
     /// The value under this name, as it is.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.get())
     }
 
     /// The value under this name where it is a string, or an object with a string under `value`.
@@ -40,14 +52,14 @@ impl Fields {
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name, value)),
+            Some((_, known)) => *known = value.into(),
+            None => self.0.push((name, value.into())),
         }
     }
 
     /// All names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.get()))
     }
 
     /// How many there are.
@@ -61,20 +73,6 @@ impl Fields {
     }
 }
 
-impl Object for Fields {
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
-        // Looking for an earlier entry of the same name would make a large object slow; `get` takes the last.
-        self.0.push((key.into_owned(), map.next_value()?));
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object::deserialize(deserializer)
-    }
-}
-
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
@@ -83,12 +81,12 @@ impl Serialize for Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::Event;
 
     #[test]
     fn the_order_is_kept_and_the_last_of_two_counts() {
-        let mut fields: Fields =
-            serde_json::from_str(r#"{"b":"1","a":{"value":"x"},"b":2.0,"phone":8826755986}"#).unwrap();
+        let event = Event::parse(r#"{"user_details":{"b":"1","a":{"value":"x"},"b":2.0,"phone":8826755986}}"#);
+        let mut fields = event.unwrap().user_details;
         assert_eq!(fields.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["b", "a", "b", "phone"]);
         assert_eq!(fields.integer("b"), Some(2));
         assert_eq!(fields.text("a"), Some("x"));

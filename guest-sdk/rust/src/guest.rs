@@ -15,11 +15,11 @@ pub mod bindings {
 
 use bindings::codenode::node::log;
 
-/// Runs the handler on one event, as the world's `handle` asks.
-pub fn run(event: &str, handler: fn(Event) -> Result<Reply, Error>) -> Result<String, String> {
+/// Runs the handler on one event, as the world's `handle` asks. The host has checked the event's syntax.
+pub fn run(event: String, handler: fn(Event) -> Result<Reply, Error>) -> Result<String, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| std::panic::set_hook(Box::new(log_panic)));
-    match Event::parse(event).and_then(handler) {
+    match Event::read(event).and_then(handler) {
         Ok(reply) => Ok(reply.to_json()),
         Err(error) => Err(error.into_message()),
     }

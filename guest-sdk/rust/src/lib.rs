@@ -46,12 +46,13 @@
 #[macro_use]
 mod open;
 
+mod cursor;
 mod entities;
 mod entity;
 mod error;
 mod event;
 mod fields;
-mod object;
+mod late;
 mod reply;
 mod value;
 

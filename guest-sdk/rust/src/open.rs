@@ -32,11 +32,11 @@ macro_rules! open_enum {
             }
         }
 
-        impl From<String> for $name {
-            fn from(name: String) -> Self {
-                match name.as_str() {
+        impl From<std::borrow::Cow<'_, str>> for $name {
+            fn from(name: std::borrow::Cow<'_, str>) -> Self {
+                match name.as_ref() {
                     $($text => Self::$variant,)+
-                    _ => Self::Other(name),
+                    _ => Self::Other(name.into_owned()),
                 }
             }
         }

@@ -83,7 +83,7 @@ fn export(function: &ItemFn) -> TokenStream {
             #[cfg(target_arch = "wasm32")]
             impl ::codenode::guest::Guest for Node {
                 fn handle(event: ::std::string::String) -> ::core::result::Result<::std::string::String, ::std::string::String> {
-                    ::codenode::guest::run(&event, HANDLER)
+                    ::codenode::guest::run(event, HANDLER)
                 }
             }
 
