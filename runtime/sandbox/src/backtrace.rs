@@ -79,6 +79,16 @@ pub(crate) fn one_line(text: &str) -> String {
     cut(text.lines().next().unwrap_or_default())
 }
 
+/// The first line of a message, bounded, with what its paths say of a machine taken out.
+pub(crate) fn without_paths(text: &str) -> String {
+    let shorten = |word: &str| {
+        let start = word.find(|character: char| !"\"'`([<{".contains(character)).unwrap_or_default();
+        let (opening, path) = word.split_at(start);
+        if path.starts_with('/') { format!("{opening}{}", without_machine(path)) } else { word.to_owned() }
+    };
+    one_line(&text.lines().next().unwrap_or_default().split(' ').map(shorten).collect::<Vec<_>>().join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +108,17 @@ mod tests {
             ("../../../home/asha/x/y.c", "x/y.c"),
         ] {
             assert_eq!(without_machine(path), shown, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_message_keeps_its_words_and_loses_its_paths() {
+        for (text, shown) in [
+            ("no entry found for key", "no entry found for key"),
+            ("cannot read '/home/asha/.cache/x.wasm' and/or y\nmore", "cannot read '.cache/x.wasm' and/or y"),
+            ("at (/work/codenode/src/lib.rs:7:1): 4/2 != 3", "at (codenode/src/lib.rs:7:1): 4/2 != 3"),
+        ] {
+            assert_eq!(without_paths(text), shown);
         }
     }
 

@@ -2,10 +2,11 @@
 
 use model::{BotBreak, Cause, Limits};
 use wasmtime::component::ResourceTableError;
-use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, Trap, WasmBacktrace, WasmCoreDump};
+use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, Trap, WasmBacktrace, WasmCoreDump, WasmtimeBug};
 use wasmtime_wasi::I32Exit;
 
 use crate::backtrace;
+use crate::host::MAX_RANDOM_BYTES;
 
 /// The longest error of a handler's own that a record keeps; records are many, and stay in memory.
 const MAX_EXCEPTION_BYTES: usize = 1 << 10;
@@ -40,14 +41,17 @@ pub(crate) fn classify(error: &Error, at: &Circumstances<'_>) -> BotBreak {
         return stopped(*stop, error, at.limits);
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        let hint = if at.memory_refused { " after more memory was refused to it" } else { "" };
-        return BotBreak::new(Cause::Exit, format!("the command ended with exit code {code}{hint}"));
+        return BotBreak::new(Cause::Exit, exited(*code, at.memory_refused));
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return BotBreak::new(Cause::Overloaded, "this host's pool of sandboxes is exhausted");
     }
     if error.is::<OutOfMemory>() {
         return BotBreak::new(Cause::Internal, "this host ran out of memory");
+    }
+    if let Some(bug) = error.downcast_ref::<WasmtimeBug>() {
+        tracing::error!(%bug, "the WebAssembly engine found a bug of its own, and ended the run");
+        return BotBreak::new(Cause::Internal, "a bug of this host's WebAssembly engine ended the run");
     }
     if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
         return with_backtrace(Cause::TooManyCalls, too_many_handles(at.limits), None, error);
@@ -69,6 +73,18 @@ pub(crate) fn exception(error: &str) -> BotBreak {
         (false, false) => lines.join(" "),
     };
     BotBreak::new(Cause::Exception, detail)
+}
+
+/// How a guest ended that asked for its exit. Preview 1 and `wasi:cli/exit` pass a failure on as a 1, whatever
+/// its code was; any other code comes from `exit-with-code`. A 0 ends a command well, but is no reply of a code node.
+fn exited(code: i32, memory_refused: bool) -> String {
+    let how = match code {
+        0 => "it exited instead of returning its reply".to_owned(),
+        1 => "it exited with a failure code".to_owned(),
+        _ => format!("it exited with code {code}"),
+    };
+    let hint = if memory_refused { " after more memory was refused to it" } else { "" };
+    format!("{how}{hint}")
 }
 
 fn stopped(stop: Stop, error: &Error, limits: &Limits) -> BotBreak {
@@ -121,6 +137,10 @@ fn untyped(error: &Error, at: &Circumstances<'_>) -> BotBreak {
     }
     if text.contains("handle limit exceeded") || text.contains("too many active lends") {
         return with_backtrace(Cause::TooManyCalls, too_many_handles(at.limits), None, error);
+    }
+    if text.starts_with("requested len ") && text.contains(" exceeds limit ") {
+        let detail = format!("it asked for more than {} of random bytes in one call", size(MAX_RANDOM_BYTES));
+        return with_backtrace(Cause::TooManyCalls, detail, None, error);
     }
     if at.instantiating && at.memory_refused {
         return BotBreak::new(Cause::OutOfMemory, out_of_memory(at.limits));

@@ -15,7 +15,7 @@ use crate::memory::Memory;
 use crate::pace::Pace;
 
 /// The most random bytes that a guest can ask for at once.
-const MAX_RANDOM_BYTES: u64 = 64 << 10;
+pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// The data of a run's `Store`: made for the run, dropped with it.
 pub(crate) struct Host {

@@ -221,6 +221,9 @@ impl Sandbox {
                 "does not fit what codenode offers: {}",
                 format!("{error:#}").replace('\n', " ")
             )])),
+            Err(LoadError::Oversized(verdict)) => {
+                Err(PrepareError::Refused(vec![format!("does not fit into the place of a run: {verdict}")]))
+            }
             Err(error @ (LoadError::Unusable(_) | LoadError::Unmappable(_) | LoadError::BrokenOff)) => {
                 Err(PrepareError::Host(error.into()))
             }

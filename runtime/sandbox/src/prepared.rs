@@ -15,8 +15,10 @@ use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::Sandbox;
+use crate::backtrace::one_line;
 use crate::capabilities::CodeNodePre;
 use crate::compile::{Code, Unusable};
+use crate::gates::Gates;
 use crate::host::Host;
 use crate::inspect::Kind;
 use crate::loaded::{Loaded, Slot};
@@ -51,6 +53,9 @@ pub(crate) enum LoadError {
     /// Not the file's fault, for it is what the compile child wrote.
     #[error("the node's compiled code cannot be mapped: {0:#}")]
     Unmappable(wasmtime::Error),
+    /// More memories, tables or state than the pool has for one run. Only the linked whole shows how much it is.
+    #[error("the node's code does not fit into the place of a run: {0}")]
+    Oversized(String),
     /// An import of another type, a missing export.
     #[error("the node's code does not fit what codenode offers: {0:#}")]
     Unlinkable(wasmtime::Error),
@@ -152,13 +157,29 @@ impl Sandbox {
 }
 
 impl LoadError {
+    /// The pool's verdict has no type of its own: it is known by its text.
+    fn of_mapping(error: wasmtime::Error) -> Self {
+        if !format!("{error:#}").contains("pooling allocator") {
+            return Self::Unmappable(error);
+        }
+        let verdict = error.root_cause().to_string();
+        Self::Oversized(if verdict.contains("instance allocation") {
+            let limit = bytesize::ByteSize(Gates::INSTANCE_STATE_BYTES as u64);
+            format!("its globals, functions and imports take more than {limit} of the engine's memory")
+        } else {
+            one_line(verdict.trim_end_matches(" in the pooling allocator"))
+        })
+    }
+
     /// Whether the artifact has to be compiled anew.
     fn asks_for_compilation(&self) -> bool {
         match self {
             Self::Unusable(Unusable::Gone | Unusable::Exposed | Unusable::Changed) => true,
-            Self::Unusable(Unusable::Unreadable(_)) | Self::Unmappable(_) | Self::Unlinkable(_) | Self::BrokenOff => {
-                false
-            }
+            Self::Unusable(Unusable::Unreadable(_))
+            | Self::Unmappable(_)
+            | Self::Oversized(_)
+            | Self::Unlinkable(_)
+            | Self::BrokenOff => false,
         }
     }
 }
@@ -167,7 +188,7 @@ impl Guest {
     /// Maps machine code and resolves its imports and exports.
     ///
     /// # Errors
-    /// [`LoadError::Unmappable`], [`LoadError::Unlinkable`].
+    /// [`LoadError::Unmappable`], [`LoadError::Oversized`], [`LoadError::Unlinkable`].
     pub(crate) fn load(engine: &Engine, linker: &Linker<Host>, code: &Code, kind: Kind) -> Result<Self, LoadError> {
         #[expect(
             unsafe_code,
@@ -175,7 +196,7 @@ impl Guest {
         )]
         // SAFETY: `Code` exists only for a file in a folder that this user alone can write, with the digest of what the child made;
         // and its path leads to that very file, whatever has taken its name since.
-        let component = unsafe { Component::deserialize_file(engine, code.path()) }.map_err(LoadError::Unmappable)?;
+        let component = unsafe { Component::deserialize_file(engine, code.path()) }.map_err(LoadError::of_mapping)?;
         Self::link(linker, &component, kind).map_err(LoadError::Unlinkable)
     }
 

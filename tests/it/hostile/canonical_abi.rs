@@ -127,6 +127,72 @@ fn handles_are_counted_and_checked() {
 }
 
 #[test]
+fn a_list_of_handles_is_bounded_by_its_bytes_and_its_handles() {
+    alone(|| {
+        let poll = "(i32.const 64) (i32.const 16) (i32.const 56)";
+        let list = |list: &str| guest::changed("polls_a_list_of_timers", &[(poll, &format!("{list} (i32.const 56)"))]);
+        let cases = [
+            ("one timer, 16 times", guest::named("polls_a_list_of_timers")),
+            ("one timer, 900 times", list("(i32.const 64) (i32.const 900)")),
+            ("one timer, 2,000 times", list("(i32.const 64) (i32.const 2000)")),
+            ("400 kB of handles", list("(i32.const 64) (i32.const 100000)")),
+            ("800 kB of handles", list("(i32.const 64) (i32.const 200000)")),
+            ("no timer", list("(i32.const 64) (i32.const 0)")),
+            ("more than there are", list("(i32.const 64) (i32.const 0x3fffffff)")),
+            ("more than can be", list("(i32.const 64) (i32.const -1)")),
+            ("at an odd address", list("(i32.const 65) (i32.const 16)")),
+            ("no handles", list("(i32.const 0) (i32.const 4)")),
+        ];
+        insta::assert_snapshot!(verdicts_on(&cases), @r#"
+        one timer, 16 times: reply {"status":true,"response":["ok"]}
+        one timer, 900 times: reply {"status":true,"response":["ok"]}
+        one timer, 2,000 times: too_many_calls: it held more than 1000 handles at once
+        400 kB of handles: too_many_calls: it held more than 1000 handles at once
+        800 kB of handles: too_many_calls: it handed more than 2.0 MiB to the host in one call
+        no timer: trap: empty poll list [canonical_abi]
+        more than there are: trap: list pointer/length out of bounds of memory [canonical_abi]
+        more than can be: trap: list pointer/length out of bounds of memory [canonical_abi]
+        at an odd address: trap: list pointer is not aligned [canonical_abi]
+        no handles: trap: unknown handle index 0 [canonical_abi]
+        "#);
+    });
+}
+
+#[test]
+fn no_length_makes_the_host_allocate_as_much() {
+    alone(|| {
+        let streams = |from: &str, to: &str| guest::changed("writes_and_reads_at_once", &[(from, to)]);
+        let much = "(i64.const -1)";
+        let cases = [
+            ("within bounds", guest::named("writes_and_reads_at_once")),
+            ("read", streams("(i64.const 1)", much)),
+            ("skip", streams("(i64.const 2)", much)),
+            ("splice", streams("(i64.const 3)", much)),
+            ("write 1 MiB", streams("(i32.const 4)", "(i32.const 0x100000)")),
+            ("write 3 MiB", streams("(i32.const 4)", "(i32.const 0x300000)")),
+            ("write 2 GiB", streams("(i32.const 4)", "(i32.const 0x7fffffff)")),
+            ("write and flush", streams("(i32.const 5)", "(i32.const 5000)")),
+            ("zeroes", streams("(i64.const 6)", much)),
+            ("zeroes and flush", streams("(i64.const 7)", much)),
+            ("random bytes", streams("(i64.const 8)", much)),
+        ];
+        insta::assert_snapshot!(verdicts_on(&cases), @r#"
+        within bounds: reply {"status":true,"response":["ok"]}
+        read: reply {"status":true,"response":["ok"]}
+        skip: reply {"status":true,"response":["ok"]}
+        splice: reply {"status":true,"response":["ok"]}
+        write 1 MiB: reply {"status":true,"response":["ok"]}
+        write 3 MiB: too_many_calls: it handed more than 2.0 MiB to the host in one call
+        write 2 GiB: trap: list pointer/length out of bounds of memory [canonical_abi]
+        write and flush: trap: Buffer too large for blocking-write-and-flush (expected at most 4096) [canonical_abi]
+        zeroes: trap: cannot write more zeroes than `check_write` allows [canonical_abi]
+        zeroes and flush: trap: Buffer too large for blocking-write-zeroes-and-flush (expected at most 4096) [canonical_abi]
+        random bytes: too_many_calls: it asked for more than 64.0 KiB of random bytes in one call
+        "#);
+    });
+}
+
+#[test]
 fn what_a_guest_hands_to_the_host_is_bounded_and_checked() {
     alone(|| {
         let cases = [
@@ -141,7 +207,7 @@ fn what_a_guest_hands_to_the_host_is_bounded_and_checked() {
         logs_more_than_is_kept: reply {"status":true,"response":["ok"]}
         logs_a_string_out_of_bounds: trap: string pointer/length out of bounds of memory [canonical_abi]
         logs_at_no_level: trap: unexpected discriminant: 99 [canonical_abi]
-        asks_for_much_randomness: trap: requested len 100000 exceeds limit 65536 [canonical_abi]
+        asks_for_much_randomness: too_many_calls: it asked for more than 64.0 KiB of random bytes in one call
         "#);
     });
 }

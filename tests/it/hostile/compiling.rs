@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use model::{Limits, Outcome};
@@ -13,14 +13,16 @@ use super::{SHORT, generated};
 use crate::support::{House, guest, sandbox_in};
 
 /// A compiler that leaves a mark in `folder/marks` each time that it is started.
-fn counting(folder: &Path) -> PathBuf {
+fn counting(folder: &Path) {
+    counting_and(folder, &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_codenode")));
+}
+
+/// The same, that then does what these lines of shell say.
+fn counting_and(folder: &Path, then: &str) {
     let (script, marks) = (folder.join("compiler"), folder.join("marks"));
-    let text =
-        format!("#!/bin/sh\necho started >> '{}'\nexec '{}' \"$@\"\n", marks.display(), env!("CARGO_BIN_EXE_codenode"));
     fs::write(&marks, "").unwrap();
-    fs::write(&script, text).unwrap();
+    fs::write(&script, format!("#!/bin/sh\necho started >> '{}'\n{then}\n", marks.display())).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
-    script
 }
 
 /// How often the counting compiler was started.
@@ -165,9 +167,70 @@ fn a_compiler_that_is_not_there_or_fails_is_the_hosts_fault() {
     for program in ["/nonexistent/codenode", "/bin/false", "/bin/cat"] {
         let house = House::with(|config| config.compiler = program.into());
         let error = house.try_prepare(&guest::named("answers")).err();
-        assert!(matches!(error, Some(PrepareError::Host(_) | PrepareError::Refused(_))), "{program}: {error:?}");
+        assert!(matches!(error, Some(PrepareError::Host(_))), "{program}: {error:?}");
         assert!(house.cached("draft").is_empty());
     }
+}
+
+/// What three tries come to with a compiler that does this, and how often it was started.
+fn three_tries(then: &str) -> String {
+    let folder = TempDir::new().unwrap();
+    counting_and(folder.path(), then);
+    let house = house_in(&folder);
+    let verdict = || match house.try_prepare(&guest::named("answers")).err() {
+        Some(PrepareError::Refused(problems)) => format!("refused: {}", problems.join("; ")),
+        Some(error) => format!("not now: {error}"),
+        None => "compiled".to_owned(),
+    };
+    let mut verdicts: Vec<String> = (0..3).map(|_| verdict()).collect();
+    verdicts.dedup();
+    let left = |extension: &str| crate::support::cached(folder.path(), extension);
+    assert!(left("draft").is_empty() && left("cwasm").is_empty(), "{verdicts:?} left its draft");
+    format!("{} ({} started)", verdicts.join(", then "), compilations(folder.path()))
+}
+
+#[test]
+fn an_artifact_that_the_compiler_fails_on_is_refused_from_then_on() {
+    let panic = |says: &str| {
+        format!("echo \"\nthread 'main' panicked at /src/lib.rs:1:2:\n{says}\nnote: a note\" >&2; exit 101")
+    };
+    let cases = [
+        ("a panic", panic("no entry found")),
+        ("a panic about a file", panic("index 4 of '/home/asha/.cargo/lib.rs' is out of bounds")),
+        ("a panic without words", "exit 101".to_owned()),
+        ("a crash", "kill -SEGV $$".to_owned()),
+        ("a stack that overflows", "echo 'fatal runtime error: stack overflow' >&2; kill -ABRT $$".to_owned()),
+        ("a refusal of 1 MB", "yes 'it is too large' | head -n 65536 >&2 || exit 101; exit 3".to_owned()),
+    ];
+    let lines: Vec<String> = cases.iter().map(|(name, then)| format!("{name}: {}", three_tries(then))).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    a panic: refused: makes the compiler fail (exit status: 101): no entry found; report it with the artifact (1 started)
+    a panic about a file: refused: makes the compiler fail (exit status: 101): index 4 of '.cargo/lib.rs' is out of bounds; report it with the artifact (1 started)
+    a panic without words: refused: makes the compiler fail (exit status: 101): it gave no reason; report it with the artifact (1 started)
+    a crash: refused: makes the compiler fail (signal: 11 (SIGSEGV)): it gave no reason; report it with the artifact (1 started)
+    a stack that overflows: refused: makes the compiler fail (signal: 6 (SIGABRT)): fatal runtime error: stack overflow; report it with the artifact (1 started)
+    a refusal of 1 MB: refused: it is too large (1 started)
+    ");
+}
+
+#[test]
+fn what_may_be_better_tomorrow_is_tried_again() {
+    let cases = [
+        ("killed", "kill -KILL $$"),
+        ("an error of its own", "echo 'no space left on device' >&2; exit 1"),
+        (
+            "a panic for want of threads",
+            "echo \"thread 'main' panicked at src/lib.rs:1:2:\nOs { code: 11, kind: WouldBlock }\" >&2; exit 101",
+        ),
+        ("not executable by this shell", "exit 127"),
+    ];
+    let lines: Vec<String> = cases.iter().map(|(name, then)| format!("{name}: {}", three_tries(then))).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    killed: not now: the compile child ended with signal: 9 (SIGKILL): it gave no reason (3 started)
+    an error of its own: not now: the compile child ended with exit status: 1: no space left on device (3 started)
+    a panic for want of threads: not now: the compile child ended with exit status: 101: Os { code: 11, kind: WouldBlock } (3 started)
+    not executable by this shell: not now: the compile child ended with exit status: 127: it gave no reason (3 started)
+    ");
 }
 
 #[test]

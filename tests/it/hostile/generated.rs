@@ -132,8 +132,13 @@ pub(crate) fn nested_components(count: usize) -> Vec<u8> {
 
 /// A code node with `count` core instances of one module with one memory.
 pub(crate) fn instances(count: usize) -> Vec<u8> {
+    instances_of("(memory 1)", count)
+}
+
+/// A code node with `count` core instances of a module with these fields.
+pub(crate) fn instances_of(fields: &str, count: usize) -> Vec<u8> {
     let instances = "(core instance (instantiate $m))".repeat(count);
-    guest::binary(&format!("(component (core module $m (memory 1)) {instances} {})", HANDLE))
+    guest::binary(&format!("(component (core module $m {fields}) {instances} {HANDLE})"))
 }
 
 /// A chain of component types, each a list of the one before.

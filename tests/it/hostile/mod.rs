@@ -3,6 +3,7 @@
 mod cancelling;
 mod canonical_abi;
 mod compiling;
+mod composed;
 mod fairness;
 mod generated;
 mod isolation;

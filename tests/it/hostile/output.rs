@@ -23,13 +23,38 @@ fn how_a_command_ends_decides_before_what_it_wrote() {
         insta::assert_snapshot!(verdicts(&cases), @r#"
         command_says_nothing: reply_empty: the reply has no message: the handler wrote nothing
         command_replies_and_exits: reply {"status":true,"response":["ok"]}
-        command_replies_and_fails: exit: the command ended with exit code 1
-        command_exits_with_42: exit: the command ended with exit code 1
+        command_replies_and_fails: exit: it exited with a failure code
+        command_exits_with_42: exit: it exited with a failure code
         command_breaks_off_with_a_trap: trap: wasm `unreachable` instruction executed [unreachable_code_reached]
         command_breaks_off_to_sleep: out_of_time: it did not answer within 200ms
         command_floods_its_output: reply_too_large: the reply is larger than 256.0 KiB
         command_floods_its_errors: reply {"status":true,"response":["ok"]}
         "#);
+    });
+}
+
+#[test]
+fn an_exit_code_is_told_only_where_it_is_known() {
+    alone(|| {
+        let exits = |how: &str| guest::changed("exits_with_a_code", &[("(call $exit_with_code (i32.const 7))", how)]);
+        let cases = [
+            ("exit-with-code 7", guest::named("exits_with_a_code")),
+            ("exit-with-code 255", exits("(call $exit_with_code (i32.const 255))")),
+            ("exit-with-code 263", exits("(call $exit_with_code (i32.const 263))")),
+            ("exit-with-code 1", exits("(call $exit_with_code (i32.const 1))")),
+            ("exit-with-code 0", exits("(call $exit_with_code (i32.const 0))")),
+            ("exit with an error", exits("(call $exit (i32.const 1))")),
+            ("exit well, without a reply", exits("(call $exit (i32.const 0))")),
+        ];
+        insta::assert_snapshot!(verdicts_on(&cases), @"
+        exit-with-code 7: exit: it exited with code 7
+        exit-with-code 255: exit: it exited with code 255
+        exit-with-code 263: exit: it exited with code 7
+        exit-with-code 1: exit: it exited with a failure code
+        exit-with-code 0: exit: it exited instead of returning its reply
+        exit with an error: exit: it exited with a failure code
+        exit well, without a reply: exit: it exited instead of returning its reply
+        ");
     });
 }
 

@@ -16,6 +16,7 @@ fn a_guest_that_never_ends_is_ended_by_the_limit_that_it_hit() {
             ("loops_at_the_start", SHORT),
             ("fills_memory_for_ever", SHORT),
             ("loops_by_tail_calls", SHORT),
+            ("loops_in_a_destructor", SHORT),
             ("recurses_for_ever", SHORT),
             ("loops", Limits { cpu_time: Duration::from_secs(1), ..IMPATIENT }),
             ("sleeps_ten_minutes", IMPATIENT),
@@ -28,6 +29,7 @@ fn a_guest_that_never_ends_is_ended_by_the_limit_that_it_hit() {
         loops_at_the_start: out_of_cpu: it computed for longer than 100ms
         fills_memory_for_ever: out_of_cpu: it computed for longer than 100ms
         loops_by_tail_calls: out_of_cpu: it computed for longer than 100ms
+        loops_in_a_destructor: out_of_cpu: it computed for longer than 100ms
         recurses_for_ever: out_of_stack: it recursed deeper than its stack [stack_overflow]
         loops: out_of_time: it did not answer within 200ms
         sleeps_ten_minutes: out_of_time: it did not answer within 200ms

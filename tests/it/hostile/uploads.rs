@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Offer, inspect};
 
-use super::SHORT;
 use super::generated::{self, command};
+use super::{SHORT, verdicts_on};
 use crate::support::{House, Oracle, alone, guest};
 
 /// The longest that an inspection of a refused artifact takes, on a busy machine.
@@ -62,6 +62,7 @@ fn what_would_compile_for_minutes_is_refused_in_no_time() {
         ("1,000,000 calls in a function", generated::calls(1_000_000)),
         ("100,000 functions", generated::functions(100_000)),
         ("1,000,000 functions", generated::functions(1_000_000)),
+        ("7,600,000 branches", generated::branches(7_600_000)),
         ("50,001 locals", generated::locals(50_001)),
         ("100,000 imports", generated::imports(100_000)),
         ("101 tables", generated::times(101, "(table 1 funcref)")),
@@ -80,6 +81,7 @@ fn what_would_compile_for_minutes_is_refused_in_no_time() {
     1,000,000 calls in a function: has 2000002 bytes of code in one function; the limit is 1048576
     100,000 functions: has 100000 functions; the limit is 60000
     1,000,000 functions: has 1000000 functions; the limit is 60000
+    7,600,000 branches: has 7600010 bytes of code in one function; the limit is 1048576
     50,001 locals: is not valid WebAssembly: too many locals: locals exceed maximum (at byte 49)
     100,000 imports: has 100000 imports; the limit is 2000
     101 tables: has 101 tables; the limit is 16
@@ -118,6 +120,11 @@ fn a_proposal_that_is_left_out_is_named() {
         ),
         ("async lift", guest::binary(ASYNC_LIFT)),
         ("a stream", guest::binary("(component (type (stream u8)))")),
+        ("a future", guest::binary("(component (type (future u8)))")),
+        ("a waitable set", guest::binary("(component (core func (canon waitable-set.new)))")),
+        ("a yield", guest::binary("(component (core func (canon thread.yield)))")),
+        ("a start function", guest::binary("(component (import \"f\" (func $f)) (start $f))")),
+        ("a list of fixed length", guest::binary("(component (type (list u8 4)))")),
         ("an error context", guest::binary("(component (core func (canon error-context.drop)))")),
         ("tail calls are offered", handler("(func $f (return_call $f))")),
         ("SIMD is offered", handler("(func (result v128) (v128.const i64x2 0 0))")),
@@ -137,6 +144,11 @@ fn a_proposal_that_is_left_out_is_named() {
     stack switching: needs stack switching, which codenode does not offer: build it without
     async lift: needs component-model async (WASI 0.3), which codenode does not offer: build it without; needs stackful component-model async, which codenode does not offer: build it without
     a stream: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    a future: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    a waitable set: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    a yield: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    a start function: needs component-model values, which codenode does not offer: build it without; imports f, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    a list of fixed length: needs component-model fixed-length lists, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     an error context: needs component-model error contexts, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     tail calls are offered: fine
     SIMD is offered: fine
@@ -147,6 +159,30 @@ const ASYNC_LIFT: &str = r#"(component
   (core module $m (func (export "handle")) (func (export "back") (param i32 i32 i32) (result i32) unreachable))
   (core instance $i (instantiate $m))
   (func (export "handle") async (canon lift (core func $i "handle") async)))"#;
+
+#[test]
+fn a_type_of_no_size_or_of_too_many_flags_is_no_type() {
+    let ty = |ty: &str| guest::binary(&format!("(component (type {ty}))"));
+    let flags: Vec<String> = (0..33).map(|at| format!("\"f{at}\"")).collect();
+    let cases = [
+        ("a record without a field", ty("(record)")),
+        ("a tuple of nothing", ty("(tuple)")),
+        ("a variant without a case", ty("(variant)")),
+        ("an enum without a case", ty("(enum)")),
+        ("flags without a flag", ty("(flags)")),
+        ("33 flags", ty(&format!("(flags {})", flags.join(" ")))),
+    ];
+    let only_the_first = |line: &str| line.split("; is a component").next().unwrap_or_default().to_owned();
+    let lines: Vec<String> = problems(&cases).lines().map(only_the_first).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    a record without a field: is not valid WebAssembly: record type must have at least one field (at byte 11)
+    a tuple of nothing: is not valid WebAssembly: tuple type must have at least one type (at byte 11)
+    a variant without a case: is not valid WebAssembly: variant type must have at least one case (at byte 11)
+    an enum without a case: is not valid WebAssembly: enum type must have at least one variant (at byte 11)
+    flags without a flag: is not valid WebAssembly: flags must have at least one entry (at byte 11)
+    33 flags: is not valid WebAssembly: cannot have more than 32 flags (at byte 11)
+    ");
+}
 
 #[test]
 fn an_import_that_is_not_served_is_refused_by_name() {
@@ -253,6 +289,33 @@ const WRONG_IMPORT: &str = r#"(component
   (core instance $i (instantiate $m))
   (func (export "handle") (param "event" string) (result (result string (error string)))
     (canon lift (core func $i "handle") (memory $i "memory") (realloc (func $i "cabi_realloc")))))"#;
+
+#[test]
+fn what_is_more_than_a_run_has_room_for_is_refused_when_it_is_linked() {
+    alone(|| {
+        let instances = generated::instances_of;
+        let cases = [
+            ("8 memories", instances("(memory 1)", 7)),
+            ("9 memories", instances("(memory 1)", 8)),
+            ("21 memories", instances("(memory 1)", 20)),
+            ("16 tables", instances(&"(table 1 funcref)".repeat(8), 2)),
+            ("24 tables", instances(&"(table 1 funcref)".repeat(8), 3)),
+            ("200,000 globals", instances(&"(global i32 (i32.const 0))".repeat(5_000), 40)),
+            ("300,000 globals", instances(&"(global i32 (i32.const 0))".repeat(5_000), 60)),
+            ("280,000 globals in one", generated::times(280_000, "(global i32 (i32.const 0))")),
+        ];
+        insta::assert_snapshot!(verdicts_on(&cases), @r#"
+        8 memories: reply {"status":true,"response":["ok"]}
+        9 memories: refused: the artifact does not fit into the place of a run: The component transitively contains 9 Wasm linear memories, which exceeds the configured maximum of 8
+        21 memories: refused: the artifact does not fit into the place of a run: The component transitively contains 21 Wasm linear memories, which exceeds the configured maximum of 8
+        16 tables: reply {"status":true,"response":["ok"]}
+        24 tables: refused: the artifact does not fit into the place of a run: The component transitively contains 24 tables, which exceeds the configured maximum of 16
+        200,000 globals: reply {"status":true,"response":["ok"]}
+        300,000 globals: refused: the artifact does not fit into the place of a run: its globals, functions and imports take more than 4.0 MiB of the engine's memory
+        280,000 globals in one: refused: the artifact does not fit into the place of a run: its globals, functions and imports take more than 4.0 MiB of the engine's memory
+        "#);
+    });
+}
 
 #[test]
 fn what_is_large_but_honest_is_compiled_and_runs() {

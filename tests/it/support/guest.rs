@@ -19,6 +19,15 @@ pub(crate) fn source(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// A guest of `tests/guests` with parts of its text replaced, wherever they stand.
+pub(crate) fn changed(name: &str, changes: &[(&str, &str)]) -> Vec<u8> {
+    let change = |text: String, (from, to): &(&str, &str)| {
+        assert!(text.contains(from), "{name} has no {from}");
+        text.replace(from, to)
+    };
+    text(&changes.iter().fold(source(name), change))
+}
+
 /// A guest from its text; the core module of a code node gets the component around it.
 pub(crate) fn text(text: &str) -> Vec<u8> {
     let is_handler = !text.contains("(component") && text.contains("(export \"handle\")");

@@ -13,6 +13,9 @@ use crate::inspect::inspect;
 /// The exit code that says: the artifact's fault.
 pub(super) const REFUSED: i32 = 3;
 
+/// The exit code that Rust gives to a program that panicked.
+pub(super) const PANICKED: i32 = 101;
+
 /// Machine code is about twice its WebAssembly; this is room for the largest artifact.
 const MAX_OUTPUT_BYTES: u64 = 1 << 30;
 

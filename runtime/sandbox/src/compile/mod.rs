@@ -4,11 +4,13 @@ mod cache;
 mod child;
 mod lift;
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
@@ -17,6 +19,7 @@ pub(crate) use cache::{Cache, Code, Compiled, Unusable};
 pub use child::{ChildLimits, child};
 
 use crate::PrepareError;
+use crate::backtrace::without_paths;
 
 /// The hidden subcommand of our binary that is the compile child.
 pub const SUBCOMMAND: &str = "compile-artifact";
@@ -115,13 +118,11 @@ impl Compiler {
     }
 
     fn judge(&self, status: ExitStatus, reason: &str) -> Result<(), PrepareError> {
-        use std::os::unix::process::ExitStatusExt as _;
-
         let last_line = reason.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason").trim();
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
             (Some(child::REFUSED), _) => Err(refused(last_line.to_owned())),
-            (None, Some(signal)) if signal == rustix::process::Signal::XCPU.as_raw() => {
+            (None, Some(signal)) if signal == Signal::XCPU.as_raw() => {
                 let limit = humantime::format_duration(self.limits.cpu_time);
                 Err(refused(format!("takes more than {limit} of CPU time to compile")))
             }
@@ -130,12 +131,28 @@ impl Compiler {
                 let limit = bytesize::ByteSize(self.limits.memory_bytes);
                 Err(refused(format!("takes more than {limit} of memory to compile")))
             }
+            _ if is_crash(status) && !tells_of_the_system(reason) => {
+                tracing::error!(%status, reason, "the compiler failed on an artifact, which is refused from now on");
+                let said = without_paths(panic_message(reason).unwrap_or(last_line));
+                Err(refused(format!("makes the compiler fail ({status}): {said}; report it with the artifact")))
+            }
             _ => Err(PrepareError::Host(anyhow::anyhow!(
                 "the compile child ended with {status}: {}",
                 panic_message(reason).unwrap_or(last_line)
             ))),
         }
     }
+}
+
+/// Whether the compiler's own code failed: on the same bytes it would do so again.
+fn is_crash(status: ExitStatus) -> bool {
+    let of_our_own_doing = [Signal::SEGV, Signal::ABORT, Signal::ILL].map(Signal::as_raw);
+    status.code() == Some(child::PANICKED) || status.signal().is_some_and(|signal| of_our_own_doing.contains(&signal))
+}
+
+/// Whether a panic passes on an error of the operating system, as when no thread can be started: tomorrow there may be.
+fn tells_of_the_system(reason: &str) -> bool {
+    ["Os { code: ", "(os error "].iter().any(|mark| reason.contains(mark))
 }
 
 /// What a panic said: the line after the one that says where.
@@ -158,8 +175,10 @@ async fn converse(child: &mut Child, artifact: &[u8]) -> std::io::Result<(ExitSt
     };
     let listen = async {
         let mut reason = Vec::new();
-        if let Some(stderr) = stderr {
-            stderr.take(MAX_REASON_BYTES).read_to_end(&mut reason).await?;
+        if let Some(mut stderr) = stderr {
+            (&mut stderr).take(MAX_REASON_BYTES).read_to_end(&mut reason).await?;
+            // A child that could not say all of it would panic, and take the refusal with it.
+            tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
         }
         Ok::<_, std::io::Error>(reason)
     };

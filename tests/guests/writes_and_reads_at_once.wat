@@ -1,0 +1,92 @@
+;; Calls each of the streams' functions once, with a length that is within bounds.
+(component
+  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error_))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (alias outer 1 $error_ (type $outer))
+    (export "error" (type $error (eq $outer)))
+    (type $failure' (variant (case "last-operation-failed" (own $error)) (case "closed")))
+    (export "stream-error" (type $failure (eq $failure')))
+    (export "input-stream" (type $input (sub resource)))
+    (export "output-stream" (type $output (sub resource)))
+    (type $written (result (error $failure)))
+    (export "[method]input-stream.read"
+      (func (param "self" (borrow $input)) (param "len" u64) (result (result (list u8) (error $failure)))))
+    (export "[method]input-stream.skip"
+      (func (param "self" (borrow $input)) (param "len" u64) (result (result u64 (error $failure)))))
+    (export "[method]output-stream.write"
+      (func (param "self" (borrow $output)) (param "contents" (list u8)) (result $written)))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $output)) (param "contents" (list u8)) (result $written)))
+    (export "[method]output-stream.write-zeroes"
+      (func (param "self" (borrow $output)) (param "len" u64) (result $written)))
+    (export "[method]output-stream.blocking-write-zeroes-and-flush"
+      (func (param "self" (borrow $output)) (param "len" u64) (result $written)))
+    (export "[method]output-stream.splice"
+      (func (param "self" (borrow $output)) (param "src" (borrow $input)) (param "len" u64)
+        (result (result u64 (error $failure)))))))
+  (alias export $streams "input-stream" (type $input))
+  (alias export $streams "output-stream" (type $output))
+  (import "wasi:cli/stdin@0.2.0" (instance $stdin
+    (alias outer 1 $input (type $outer))
+    (export "input-stream" (type $input (eq $outer)))
+    (export "get-stdin" (func (result (own $input))))))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $output (type $outer))
+    (export "output-stream" (type $output (eq $outer)))
+    (export "get-stdout" (func (result (own $output))))))
+  (import "wasi:random/insecure@0.2.0" (instance $random
+    (export "get-insecure-random-bytes" (func (param "len" u64) (result (list u8))))))
+  (core module $libc
+    (memory (export "memory") 128)
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0x400000))
+  (core instance $libc (instantiate $libc))
+  (core func $stdin (canon lower (func $stdin "get-stdin")))
+  (core func $stdout (canon lower (func $stdout "get-stdout")))
+  (core func $read (canon lower (func $streams "[method]input-stream.read")
+    (memory $libc "memory") (realloc (func $libc "cabi_realloc"))))
+  (core func $skip (canon lower (func $streams "[method]input-stream.skip") (memory $libc "memory")))
+  (core func $write (canon lower (func $streams "[method]output-stream.write") (memory $libc "memory")))
+  (core func $write_now (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+    (memory $libc "memory")))
+  (core func $zeroes (canon lower (func $streams "[method]output-stream.write-zeroes") (memory $libc "memory")))
+  (core func $zeroes_now (canon lower (func $streams "[method]output-stream.blocking-write-zeroes-and-flush")
+    (memory $libc "memory")))
+  (core func $splice (canon lower (func $streams "[method]output-stream.splice") (memory $libc "memory")))
+  (core func $random (canon lower (func $random "get-insecure-random-bytes")
+    (memory $libc "memory") (realloc (func $libc "cabi_realloc"))))
+  (core module $core
+    (import "libc" "memory" (memory 128))
+    (import "host" "stdin" (func $stdin (result i32)))
+    (import "host" "stdout" (func $stdout (result i32)))
+    (import "host" "read" (func $read (param i32 i64 i32)))
+    (import "host" "skip" (func $skip (param i32 i64 i32)))
+    (import "host" "write" (func $write (param i32 i32 i32 i32)))
+    (import "host" "write-now" (func $write_now (param i32 i32 i32 i32)))
+    (import "host" "zeroes" (func $zeroes (param i32 i64 i32)))
+    (import "host" "zeroes-now" (func $zeroes_now (param i32 i64 i32)))
+    (import "host" "splice" (func $splice (param i32 i32 i64 i32)))
+    (import "host" "random" (func $random (param i64 i32)))
+    (data (i32.const 0) "\00\00\00\00\10\00\00\00\21\00\00\00\00\00\00\00{\"status\":true,\"response\":[\"ok\"]}")
+    (func (export "handle") (param i32 i32) (result i32)
+      (local $in i32) (local $out i32)
+      (local.set $in (call $stdin))
+      (local.set $out (call $stdout))
+      (call $read (local.get $in) (i64.const 1) (i32.const 64))
+      (call $skip (local.get $in) (i64.const 2) (i32.const 64))
+      (call $splice (local.get $out) (local.get $in) (i64.const 3) (i32.const 64))
+      (call $write (local.get $out) (i32.const 128) (i32.const 4) (i32.const 64))
+      (call $write_now (local.get $out) (i32.const 128) (i32.const 5) (i32.const 64))
+      (call $zeroes (local.get $out) (i64.const 6) (i32.const 64))
+      (call $zeroes_now (local.get $out) (i64.const 7) (i32.const 64))
+      (call $random (i64.const 8) (i32.const 64))
+      i32.const 0))
+  (core instance $core (instantiate $core
+    (with "libc" (instance $libc))
+    (with "host" (instance
+      (export "stdin" (func $stdin)) (export "stdout" (func $stdout)) (export "read" (func $read))
+      (export "skip" (func $skip)) (export "write" (func $write)) (export "write-now" (func $write_now))
+      (export "zeroes" (func $zeroes)) (export "zeroes-now" (func $zeroes_now)) (export "splice" (func $splice))
+      (export "random" (func $random))))))
+  (func (export "handle") (param "event" string) (result (result string (error string)))
+    (canon lift (core func $core "handle") (memory $libc "memory") (realloc (func $libc "cabi_realloc")))))
