@@ -1,7 +1,11 @@
 //! The rules of the front door for requests that are well-formed HTTP.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
 use super::http::{exchange, get, post};
-use super::server::{Server, event, fixture, node, signed};
+use super::server::{CODENODE, Server, event, fixture, node, signed};
 use server::signature::Scheme;
 
 #[test]
@@ -21,6 +25,11 @@ fn other_methods_are_told_which_are_taken() {
         let answer = exchange(server.front_door, request.as_bytes()).unwrap();
         assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, POST")), "{method}");
     }
+    let mut stream = TcpStream::connect(server.front_door).unwrap();
+    stream.write_all(b"HEAD /hooks/acme/product-price HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405") && answer.ends_with("\r\n\r\n"), "{answer}");
 }
 
 #[test]
@@ -169,4 +178,60 @@ fn one_connection_carries_many_events_in_their_order() {
         assert!(answer.body.contains(text), "{}", answer.body);
     }
     assert_eq!(server.send("echo-command", &fixture("many_entities.json")).status, 200);
+}
+
+/// A server that logs all that it can without telling what guests say.
+fn talkative() -> Server {
+    let mut command = Command::new(CODENODE);
+    command.env("CODENODE_LOG", "debug");
+    Server::start_by(command, "", &node("n", "product-price", ""))
+}
+
+#[test]
+fn what_headers_say_of_the_caller_is_believed_nowhere() {
+    let server = talkative();
+    let body = event("product_name", "speaker");
+    let signature = signed(Scheme::Sha256, &body).remove(0);
+    let signature = (signature.0.as_str(), signature.1.as_str());
+    let plain = server.post("n", &[signature], &body);
+    assert_eq!(plain.status, 200);
+    for spoofed in [
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-for", "127.0.0.1, 203.0.113.7"),
+        ("x-forwarded-host", "spoofed.example"),
+        ("x-forwarded-proto", "spoofed"),
+        ("x-forwarded-prefix", "/spoofed"),
+        ("x-real-ip", "203.0.113.7"),
+        ("forwarded", "for=203.0.113.7;host=spoofed.example;proto=https;by=127.0.0.1"),
+        ("x-original-url", "/hooks/acme/spoofed"),
+        ("x-rewrite-url", "/v1/runs"),
+        ("x-http-method-override", "PUT"),
+    ] {
+        let answer = server.post("n", &[signature, spoofed], &body);
+        assert_eq!((answer.status, &answer.body), (200, &plain.body), "{spoofed:?}");
+        let record = server.record(&answer).to_string();
+        assert!(!record.contains("spoofed") && !record.contains("203.0.113.7"), "{record}");
+        assert_eq!(server.post("n", &[spoofed], &body).status, 401, "{spoofed:?}");
+        assert_eq!(exchange(server.management, &get("/v1/runs", &[spoofed])).unwrap().status, 401, "{spoofed:?}");
+    }
+    server.wait_for_log("a message was refused");
+    let log = format!("{:?}", server.log_lines(""));
+    assert!(!log.contains("spoofed") && !log.contains("203.0.113.7"), "{log}");
+}
+
+#[test]
+fn a_query_says_nothing_to_the_server_and_is_not_written_down() {
+    let server = talkative();
+    let body = event("product_name", "speaker");
+    let signature = signed(Scheme::Sha256, &body).remove(0);
+    let headers = [("content-type", "application/json"), (signature.0.as_str(), signature.1.as_str())];
+    let path = "/hooks/acme/n?token=hunter2&signature=hunter2";
+    let answer = exchange(server.front_door, &post(path, &headers, &body)).unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(exchange(server.front_door, &post(path, &headers[..1], &body)).unwrap().status, 401);
+    assert_eq!(exchange(server.front_door, &post("/x?token=hunter2", &headers, &body)).unwrap().status, 404);
+    assert!(!server.record(&answer).to_string().contains("hunter2"));
+    server.wait_for_log("a message was refused");
+    let log = format!("{:?}", server.log_lines(""));
+    assert!(!log.contains("hunter2"), "{log}");
 }

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::http::{Connection, exchange};
-use super::server::{Server, event};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::signature::Scheme;
+
+use super::http::{Connection, exchange, get, post};
+use super::server::{Server, event, signed};
 
 const HEAD: &str = "POST /hooks/acme/product-price HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
 
@@ -90,11 +93,39 @@ fn a_sender_that_never_finishes_is_shown_the_door() {
 }
 
 #[test]
+fn a_sender_that_trickles_gets_no_more_time_than_one_that_stops() {
+    let server = Server::start_with(
+        "header_timeout = \"300ms\"\nbody_timeout = \"300ms\"",
+        &super::server::node("product-price", "product-price", ""),
+    );
+    for (begun, statuses) in
+        [(format!("{HEAD}x-slow: "), [400, 408]), (format!("{HEAD}content-length: 999\r\n\r\n{{"), [408; 2])]
+    {
+        let mut connection = Connection::open(server.front_door);
+        connection.send(begun.as_bytes());
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(900) {
+            connection.send(b"x");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let answer = connection.answer();
+        assert!(answer.as_ref().is_none_or(|answer| statuses.contains(&answer.status)), "{answer:?}");
+        assert!(connection.is_closed());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
 fn a_body_that_breaks_off_starts_no_run() {
     let server = Server::with_guests(&["product-price"]);
     let mut connection = Connection::open(server.front_door);
-    connection.send(format!("{HEAD}content-length: 100\r\n\r\n{{\"node\":").as_bytes());
+    let begun = format!("{HEAD}content-length: 100\r\n\r\n{{\"node\":");
+    connection.send(begun.as_bytes());
     drop(connection);
+    let mut connection = Connection::open(server.front_door);
+    connection.send(begun.as_bytes());
+    connection.finish();
+    assert_eq!(connection.answer().unwrap().status, 400);
     let answer = server.send("product-price", &event("product_name", "speaker"));
     assert_eq!(answer.status, 200);
     server.record(&answer);
@@ -114,4 +145,80 @@ fn idle_connections_and_garbage_leave_nothing_behind() {
     }
     server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
     assert_eq!(server.send("product-price", &event("product_name", "speaker")).status, 200);
+}
+
+#[test]
+fn a_caller_who_leaves_before_the_last_byte_starts_no_run_and_leaves_nothing_behind() {
+    let sandbox = "[sandbox]\nruns = 1\nqueue = 0\n".to_owned();
+    let server = Server::start(&(sandbox + &super::server::node("n", "product-price", "")));
+    let body = event("product_name", "speaker");
+    assert_eq!(server.send("n", &body).status, 200);
+    let before = server.descriptors();
+    let signature = signed(Scheme::Sha256, &body).remove(0);
+    let headers = [("content-type", "application/json"), (signature.0.as_str(), signature.1.as_str())];
+    let request = post("/hooks/acme/n", &headers, &body);
+    for end in 0..request.len() {
+        Connection::open(server.front_door).send(&request[..end]);
+    }
+    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+    let answer = server.send("n", &body);
+    assert_eq!(answer.status, 200, "nobody holds the one permit");
+    server.record(&answer);
+    assert_eq!(server.records().len(), 2, "no event came whole");
+}
+
+#[test]
+fn ten_thousand_idle_connections_keep_no_event_waiting() {
+    const IDLE: usize = 10_000;
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    assert!(
+        maximum.is_none_or(|most| most >= 11_000),
+        "the hard limit of open files is {maximum:?}: raise `ulimit -Hn`"
+    );
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    let server = Server::start_with(
+        "connections = 10100\nheader_timeout = \"10m\"",
+        &super::server::node("product-price", "product-price", ""),
+    );
+    let body = event("product_name", "speaker");
+    assert_eq!(server.send("product-price", &body).status, 200);
+    let (before, bytes) = (server.descriptors(), server.anonymous_bytes());
+
+    let mut idle = Vec::new();
+    while idle.len() < IDLE {
+        // No more at once than may wait to be accepted: what comes on top has to try again.
+        idle.extend((0..500).map(|_| Connection::open(server.front_door)));
+        // The event's own connection may have been open still when we looked.
+        let open = before + idle.len() - 1;
+        server.wait_for("the connections to be accepted", || (server.descriptors() >= open).then_some(()));
+    }
+    let each = server.anonymous_bytes().saturating_sub(bytes) / IDLE as u64;
+    assert!(each < 16 << 10, "an idle connection holds {each} bytes");
+    // Another process may take the machine for a moment, but not each time.
+    let waits = (0..5).map(|_| {
+        let asked = Instant::now();
+        assert_eq!(server.send("product-price", &body).status, 200);
+        asked.elapsed()
+    });
+    let waited = waits.min().unwrap();
+    assert!(waited < Duration::from_millis(100), "{waited:?}");
+
+    let last = idle.last_mut().unwrap();
+    last.send(&get("/hooks/a/b", &[]));
+    assert_eq!(last.answer().unwrap().status, 200, "idle, not forgotten");
+    drop(idle);
+    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+}
+
+#[test]
+fn one_connection_carries_a_thousand_requests_one_by_one_and_a_thousand_at_once() {
+    let server = Server::with_guests(&["product-price"]);
+    let mut connection = Connection::open(server.front_door);
+    let probe = get("/hooks/a/b", &[]);
+    for _ in 0..1_000 {
+        connection.send(&probe);
+        assert_eq!(connection.answer().unwrap().status, 200);
+    }
+    connection.send(&probe.repeat(1_000));
+    (0..1_000).for_each(|_| assert_eq!(connection.answer().unwrap().status, 200));
 }

@@ -1,7 +1,7 @@
 //! A client that sends exactly the bytes that a test wants, well-formed or not.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any answer takes; a test that waits this long has failed.
@@ -44,6 +44,11 @@ impl Connection {
     /// Sends bytes; a server that has closed already is what some tests are after.
     pub(super) fn send(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes);
+    }
+
+    /// Says that nothing more will come; answers can still be read.
+    pub(super) fn finish(&mut self) {
+        let _ = self.0.shutdown(Shutdown::Write);
     }
 
     /// The next answer, or nothing if the server closed without one.

@@ -3,10 +3,12 @@
 mod answers;
 mod cli;
 mod concurrency;
+mod descriptors;
 mod door;
 mod examples;
 mod hostile_wire;
 mod http;
+mod http2;
 mod idle;
 mod instructions;
 mod reload;

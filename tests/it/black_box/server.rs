@@ -97,11 +97,14 @@ impl Server {
 
     /// The first log line with this message, waiting for it.
     pub(super) fn wait_for_log(&self, message: &str) -> Value {
-        self.wait_for(&format!("the log line `{message}`"), || {
-            let lines = self.log.lock().unwrap();
-            let mut parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            parsed.find(|line| line["message"].as_str().is_some_and(|text| text.contains(message)))
-        })
+        self.wait_for(&format!("the log line `{message}`"), || self.log_lines(message).into_iter().next())
+    }
+
+    /// The log lines with this message so far.
+    pub(super) fn log_lines(&self, message: &str) -> Vec<Value> {
+        let lines = self.log.lock().unwrap();
+        let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        parsed.filter(|line| line["message"].as_str().is_some_and(|text| text.contains(message))).collect()
     }
 
     /// Asks until there is an answer.

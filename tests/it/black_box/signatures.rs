@@ -114,10 +114,15 @@ fn two_signature_headers_of_one_name_are_refused_and_two_names_must_both_be_righ
 fn an_event_signed_for_one_node_does_not_open_another_and_a_downgrade_opens_none() {
     let other =
         node("strict", "product-price", "schemes = [\"sha256\"]").replace(SECRET, "another secret, of the strict node");
-    let server = Server::start(&(node("a", "product-price", "") + &other));
+    let elsewhere = other.replace("tenants.acme.nodes.strict", "tenants.elsewhere.nodes.a");
+    let server = Server::start(&(node("a", "product-price", "") + &other + &elsewhere));
     let body = event("product_name", "speaker");
     assert_eq!(server.send("a", &body).status, 200);
     assert_eq!(server.send("strict", &body).status, 401);
+    let ours = signed(Scheme::Sha256, &body);
+    let headers = [&[("content-type", "application/json")], &refs(&ours)[..]].concat();
+    let answer = super::http::exchange(server.front_door, &super::http::post("/hooks/elsewhere/a", &headers, &body));
+    assert_eq!(answer.unwrap().status, 401, "the same name in another tenant");
     let secret = server::signature::Secret::new("another secret, of the strict node").unwrap();
     let sign = |scheme| {
         let headers = server::signature::sign(scheme, &secret, &body, "id", std::time::SystemTime::now()).unwrap();

@@ -74,3 +74,18 @@ async fn a_shutdown_lets_streams_end() {
     timeout(SOON, ended).await.unwrap().unwrap();
     timeout(SOON, host.served).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_refused_and_one_far_over_it_closes_the_connection() {
+    let host = Host::start(Settings::default());
+    let (mut sender, ended) = speak(host.connect().await).await;
+    let mut get = async |kib: usize| {
+        let request = Request::get("http://x/").header("x-long", "x".repeat(kib << 10));
+        timeout(SOON, sender.send_request(request.body(Full::default()).unwrap())).await.unwrap()
+    };
+    for (kib, status) in [(15, 200), (17, 431), (15, 200), (40, 431), (15, 200)] {
+        assert_eq!(get(kib).await.unwrap().status(), status, "{kib} KiB");
+    }
+    assert!(get(100).await.is_err());
+    timeout(SOON, ended).await.unwrap().unwrap();
+}

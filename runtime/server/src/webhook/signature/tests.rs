@@ -3,6 +3,8 @@ use serde_json::Value;
 
 use super::*;
 
+mod timing;
+
 const BODY: &[u8] = br#"{"node":"PRODUCT_PRICE","event":"API_INTEGRATION"}"#;
 const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
