@@ -25,11 +25,12 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 8] = [
+const GUESTS: [Guest; 9] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
     Guest { package: "naughty", target: LEAN, made: "naughty.wasm", name: "naughty.wasm" },
+    Guest { package: "long-reply", target: LEAN, made: "long_reply.wasm", name: "long-reply.wasm" },
     Guest { package: "echo-command", target: PREVIEW_1, made: "echo-command.wasm", name: "echo-command.wasm" },
     Guest { package: "price-command", target: PREVIEW_1, made: "price-command.wasm", name: "price-command.wasm" },
     Guest { package: "echo-command", target: PREVIEW_2, made: "echo-command.wasm", name: "echo-command-p2.wasm" },

@@ -96,6 +96,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("product-price", &["codenode"]),
     ("echo-command", &[]),
     ("price-command", &[]),
+    ("long-reply", &["codenode"]),
     ("codenode-bench", &["codenode-model", "codenode-sandbox"]),
     ("xtask", &[]),
 ];

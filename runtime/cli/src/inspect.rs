@@ -34,7 +34,7 @@ impl Inspect {
 
 fn show(out: &mut impl std::io::Write, inspection: &Inspection) -> std::io::Result<()> {
     let kind = inspection.kind.map_or_else(|| "unknown".to_owned(), |kind| kind.to_string());
-    let form = if inspection.core_module { "core module, lifted when it is compiled" } else { "component" };
+    let form = if inspection.core_module { "core module" } else { "component" };
     writeln!(out, "artifact   {}", inspection.artifact)?;
     writeln!(out, "kind       {kind} ({form})")?;
     writeln!(out, "size       {}", ByteSize(inspection.bytes))?;

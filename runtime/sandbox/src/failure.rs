@@ -75,8 +75,8 @@ pub(crate) fn exception(error: &str) -> BotBreak {
     BotBreak::new(Cause::Exception, detail)
 }
 
-/// How a guest ended that asked for its exit. Preview 1 and `wasi:cli/exit` pass a failure on as a 1, whatever
-/// its code was; any other code comes from `exit-with-code`. A 0 ends a command well, but is no reply of a code node.
+/// How a guest ended that asked for its exit. `wasi:cli/exit` passes a failure on as a 1, whatever
+/// its code was; any other code comes from preview 1 or from `exit-with-code`. A 0 ends a command well, but is no reply of a code node.
 fn exited(code: i32, memory_refused: bool) -> String {
     let how = match code {
         0 => "it exited instead of returning its reply".to_owned(),
@@ -137,6 +137,9 @@ fn untyped(error: &Error, at: &Circumstances<'_>) -> BotBreak {
     }
     if text.contains("handle limit exceeded") || text.contains("too many active lends") {
         return with_backtrace(Cause::TooManyCalls, too_many_handles(at.limits), None, error);
+    }
+    if text.starts_with("exit with invalid exit status") {
+        return BotBreak::new(Cause::Exit, "it exited with a code above 125");
     }
     if text.starts_with("requested len ") && text.contains(" exceeds limit ") {
         let detail = format!("it asked for more than {} of random bytes in one call", size(MAX_RANDOM_BYTES));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::{Event, Limits, Usage};
-use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -27,7 +27,7 @@ pub(crate) struct Host {
     pub(crate) log_text: Vec<u8>,
     calls: u64,
     stdio: Stdio,
-    wasi: Option<Box<Wasi>>,
+    wasi: Option<Box<WasiP1Ctx>>,
     _alive: Alive,
 }
 
@@ -37,11 +37,6 @@ pub(crate) enum Stdio {
     Quiet,
     /// The event on standard input, the reply on standard output.
     Command { event: String, reply: ReplyBuffer },
-}
-
-struct Wasi {
-    context: WasiCtx,
-    table: ResourceTable,
 }
 
 impl Host {
@@ -58,6 +53,13 @@ impl Host {
         self.calls > self.limits.host_calls
     }
 
+    /// WASI, preview 1 and 0.2 alike, for one call. The first of a run builds it: a lean guest makes none and pays for none.
+    pub(crate) fn wasi(&mut self) -> &mut WasiP1Ctx {
+        self.count_call();
+        let (stdio, journal, limits) = (&self.stdio, &self.journal, &self.limits);
+        self.wasi.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits)))
+    }
+
     /// What the run used so far, but for its reply.
     pub(crate) fn usage(&self, event: &Event, log_bytes: u64) -> Usage {
         Usage {
@@ -72,37 +74,31 @@ impl Host {
     }
 }
 
-/// The first WASI call of a run builds its context: a lean guest makes none and pays for none.
 impl WasiView for Host {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.count_call();
-        let (stdio, journal, limits) = (&self.stdio, &self.journal, &self.limits);
-        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(stdio, journal, limits)));
-        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+        self.wasi().ctx()
     }
 }
 
-impl Wasi {
-    fn new(stdio: &Stdio, journal: &Journal, limits: &Limits) -> Self {
-        let mut context = WasiCtx::builder();
-        context
-            .wall_clock(CoarseWallClock)
-            .monotonic_clock(CoarseMonotonicClock::start())
-            .max_random_size(MAX_RANDOM_BYTES)
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .stderr(Output::Log(journal.clone(), Stream::Stderr));
-        match stdio {
-            Stdio::Quiet => context.stdout(Output::Log(journal.clone(), Stream::Stdout)),
-            Stdio::Command { event, reply } => {
-                context.stdin(MemoryInputPipe::new(event.clone())).stdout(Output::Reply(reply.clone()))
-            }
-        };
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-        Self { context: context.build(), table }
-    }
+fn wasi(stdio: &Stdio, journal: &Journal, limits: &Limits) -> WasiP1Ctx {
+    let mut context = WasiCtx::builder();
+    context
+        .wall_clock(CoarseWallClock)
+        .monotonic_clock(CoarseMonotonicClock::start())
+        .max_random_size(MAX_RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .stderr(Output::Log(journal.clone(), Stream::Stderr));
+    match stdio {
+        Stdio::Quiet => context.stdout(Output::Log(journal.clone(), Stream::Stdout)),
+        Stdio::Command { event, reply } => {
+            context.stdin(MemoryInputPipe::new(event.clone())).stdout(Output::Reply(reply.clone()))
+        }
+    };
+    let mut wasi = context.build_p1();
+    wasi.ctx().table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+    wasi
 }
 
 /// Counts the stores that exist, from before the first instruction until the last page is given back.

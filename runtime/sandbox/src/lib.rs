@@ -29,14 +29,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use wasmtime::Engine;
-use wasmtime::component::Linker;
 
 pub use engine::{DEFAULT_STACK_BYTES, DEFAULT_TICK};
 pub use inspect::{Import, Inspection, Kind, Offer, inspect};
 pub use prepared::Prepared;
 
+use capabilities::Linkers;
 use compile::{Cache, Compiled, Compiler};
-use host::Host;
 use loaded::{Budget, Shelf};
 use pace::SlowLane;
 use prepared::{Guest, LoadError};
@@ -81,7 +80,7 @@ pub struct Sandbox(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    linker: Linker<Host>,
+    linkers: Linkers,
     cache: Cache,
     compiler: Compiler,
     refusals: Mutex<HashMap<ArtifactId, Vec<String>>>,
@@ -115,8 +114,8 @@ impl Sandbox {
     pub fn new(config: Config) -> anyhow::Result<Self> {
         let engine = engine::for_running(config.runs, config.stack_bytes)
             .map_err(|error| anyhow::anyhow!("cannot reserve memory for {} runs: {error:#}", config.runs))?;
-        let mut linker = Linker::new(&engine);
-        capabilities::link(&mut linker).map_err(|error| anyhow::anyhow!("cannot link the capabilities: {error:#}"))?;
+        let linkers =
+            capabilities::link(&engine).map_err(|error| anyhow::anyhow!("cannot link the capabilities: {error:#}"))?;
         let cache = Cache::open(&config.cache_dir, &engine)?;
         let compiler = Compiler::new(config.compiler, config.compile_limits, config.stack_bytes);
         let ticker = engine::Ticker::start(&engine, config.tick).context("cannot start the epoch thread")?;
@@ -125,7 +124,7 @@ impl Sandbox {
         let budget = Budget { count, bytes: config.loaded_bytes };
         Ok(Self(Arc::new(Inner {
             engine,
-            linker,
+            linkers,
             cache,
             compiler,
             refusals: Mutex::default(),
@@ -207,11 +206,11 @@ impl Sandbox {
 
     /// Loads code for the first time.
     async fn take_in(&self, id: ArtifactId, compiled: Compiled) -> Result<Prepared, PrepareError> {
-        let kind = compiled.inspection.kind.context("the compiled code has no kind")?;
-        let prepared = Prepared::new(id, kind, &compiled.code_sha256);
+        let form = compiled.inspection.form().context("the compiled code has no kind")?;
+        let prepared = Prepared::new(id, form, &compiled.code_sha256);
         let (sandbox, slot) = (self.clone(), Arc::clone(prepared.slot()));
         let load = move || {
-            let guest = Guest::load(&sandbox.0.engine, &sandbox.0.linker, &compiled.code, kind)?;
+            let guest = Guest::load(&sandbox.0.engine, &sandbox.0.linkers, &compiled.code, form)?;
             sandbox.0.shelf.put(&slot, guest, compiled.code.bytes());
             Ok(())
         };

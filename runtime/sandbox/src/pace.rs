@@ -12,6 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The first slice, in ticks: nearly every handler ends within it and never meets the slow lane.
 pub(crate) const FIRST_SLICE_TICKS: u64 = 2;
 
+/// How often everybody else who is ready on its core goes before a long run has its next slice. With one time, eight endless loops left
+/// their neighbours 0.45 of their throughput.
+const ROUNDS_BEFORE_A_TURN: u32 = 3;
+
+/// Not longer, though: where everybody is busy, a long run still has about a third of the lane.
+const WAIT_BEFORE_A_TURN: Duration = Duration::from_millis(2);
+
 /// The permits that long runs share.
 #[derive(Clone)]
 pub(crate) struct SlowLane(Arc<Semaphore>);
@@ -79,11 +86,17 @@ impl Pace {
         }
     }
 
-    /// Gives the turn back and queues for the next one, after everybody who is ready.
+    /// Queues for the next turn, and lets others go first once it has come.
     pub(crate) async fn next_turn(self: Arc<Self>) {
-        tokio::task::yield_now().await;
         // The lane is never closed; were it, the run would go on without a turn.
         let turn = Arc::clone(&self.lane.0).acquire_owned().await.ok();
+        let came = Instant::now();
+        for _ in 0..ROUNDS_BEFORE_A_TURN {
+            tokio::task::yield_now().await;
+            if came.elapsed() >= WAIT_BEFORE_A_TURN {
+                break;
+            }
+        }
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
     }
 

@@ -10,17 +10,18 @@ use model::{ArtifactId, BotBreak, Cause};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Extern, ExternType, InstancePre, Module, ModuleExport, Store};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::Sandbox;
 use crate::backtrace::one_line;
-use crate::capabilities::CodeNodePre;
+use crate::capabilities::{CodeNodePre, Linkers};
 use crate::compile::{Code, Unusable};
 use crate::gates::Gates;
 use crate::host::Host;
-use crate::inspect::Kind;
+use crate::inspect::Form;
 use crate::loaded::{Loaded, Slot};
 
 /// How long an event waits for its code to be loaded. A whole CPython (33 MB) takes a third of a second on a busy machine whose processor has
@@ -34,7 +35,7 @@ const COMPILE_ANEW: &str =
 /// A node's code, ready to run any number of times at once. While it is idle it is this handle only: no file, no mapping.
 pub struct Prepared {
     artifact: ArtifactId,
-    kind: Kind,
+    form: Form,
     code_sha256: Arc<str>,
     slot: Arc<Slot<Guest>>,
 }
@@ -43,6 +44,7 @@ pub struct Prepared {
 pub(crate) enum Guest {
     CodeNode(CodeNodePre<Host>),
     Command(CommandPre<Host>),
+    Program { pre: InstancePre<Host>, start: ModuleExport },
 }
 
 /// Why code that was compiled cannot be loaded. The text is for the run's record and the log.
@@ -78,8 +80,8 @@ pub(crate) struct Failure {
 }
 
 impl Prepared {
-    pub(crate) fn new(artifact: ArtifactId, kind: Kind, code_sha256: &str) -> Self {
-        Self { artifact, kind, code_sha256: code_sha256.into(), slot: Arc::default() }
+    pub(crate) fn new(artifact: ArtifactId, form: Form, code_sha256: &str) -> Self {
+        Self { artifact, form, code_sha256: code_sha256.into(), slot: Arc::default() }
     }
 
     /// The artifact that this was made from.
@@ -92,8 +94,9 @@ impl Prepared {
         self.slot.is_loaded()
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
-        self.kind
+    /// Whether it reads the event from its standard input, and writes the reply to its standard output.
+    pub(crate) const fn is_command(&self) -> bool {
+        matches!(self.form, Form::Command | Form::Program)
     }
 
     pub(crate) const fn slot(&self) -> &Arc<Slot<Guest>> {
@@ -126,9 +129,9 @@ impl Sandbox {
 
     async fn load(&self, prepared: &Prepared, cancelled: &CancellationToken) -> Result<Arc<Loaded<Guest>>, BotBreak> {
         let (sandbox, sha256) = (self.clone(), Arc::clone(&prepared.code_sha256));
-        let (artifact, kind) = (prepared.artifact, prepared.kind);
+        let (artifact, form) = (prepared.artifact, prepared.form);
         let load = move || {
-            sandbox.load_from_cache(artifact, kind, &sha256).inspect_err(|error| {
+            sandbox.load_from_cache(artifact, form, &sha256).inspect_err(|error| {
                 error!(%artifact, %error, "the compiled code of an artifact cannot be loaded");
             })
         };
@@ -150,9 +153,9 @@ impl Sandbox {
     }
 
     /// Reads, checks, maps and links; and what it is large, in bytes.
-    fn load_from_cache(&self, artifact: ArtifactId, kind: Kind, sha256: &str) -> Result<(Guest, u64), LoadError> {
+    fn load_from_cache(&self, artifact: ArtifactId, form: Form, sha256: &str) -> Result<(Guest, u64), LoadError> {
         let code = self.0.cache.open_code(artifact, sha256)?;
-        Ok((Guest::load(&self.0.engine, &self.0.linker, &code, kind)?, code.bytes()))
+        Ok((Guest::load(&self.0.engine, &self.0.linkers, &code, form)?, code.bytes()))
     }
 }
 
@@ -189,23 +192,54 @@ impl Guest {
     ///
     /// # Errors
     /// [`LoadError::Unmappable`], [`LoadError::Oversized`], [`LoadError::Unlinkable`].
-    pub(crate) fn load(engine: &Engine, linker: &Linker<Host>, code: &Code, kind: Kind) -> Result<Self, LoadError> {
-        #[expect(
-            unsafe_code,
-            reason = "the one place that loads machine code: the cache has checked that our own compile child wrote it"
-        )]
-        // SAFETY: `Code` exists only for a file in a folder that this user alone can write, with the digest of what the child made;
-        // and its path leads to that very file, whatever has taken its name since.
-        let component = unsafe { Component::deserialize_file(engine, code.path()) }.map_err(LoadError::of_mapping)?;
-        Self::link(linker, &component, kind).map_err(LoadError::Unlinkable)
+    pub(crate) fn load(engine: &Engine, linkers: &Linkers, code: &Code, form: Form) -> Result<Self, LoadError> {
+        match form {
+            Form::CodeNode | Form::Command => {
+                #[expect(
+                    unsafe_code,
+                    reason = "machine code is loaded; the cache has checked that our own compile child wrote it"
+                )]
+                // SAFETY: `Code` exists only for a file in a folder that this user alone can write, with the digest of what the child
+                // made; and its path leads to that very file, whatever has taken its name since.
+                let component = unsafe { Component::deserialize_file(engine, code.path()) };
+                let component = component.map_err(LoadError::of_mapping)?;
+                Self::link_component(&linkers.components, &component, form).map_err(LoadError::Unlinkable)
+            }
+            Form::Program => {
+                #[expect(
+                    unsafe_code,
+                    reason = "machine code is loaded; the cache has checked that our own compile child wrote it"
+                )]
+                // SAFETY: as above.
+                let module = unsafe { Module::deserialize_file(engine, code.path()) }.map_err(LoadError::of_mapping)?;
+                Self::link_program(&linkers.programs, &module).map_err(LoadError::Unlinkable)
+            }
+        }
     }
 
-    fn link(linker: &Linker<Host>, component: &Component, kind: Kind) -> wasmtime::Result<Self> {
+    fn link_component(linker: &Linker<Host>, component: &Component, form: Form) -> wasmtime::Result<Self> {
         let pre = linker.instantiate_pre(component)?;
-        Ok(match kind {
-            Kind::CodeNode => Self::CodeNode(CodeNodePre::new(pre)?),
-            Kind::Command => Self::Command(CommandPre::new(pre)?),
+        Ok(match form {
+            Form::CodeNode => Self::CodeNode(CodeNodePre::new(pre)?),
+            Form::Command | Form::Program => Self::Command(CommandPre::new(pre)?),
         })
+    }
+
+    fn link_program(linker: &wasmtime::Linker<Host>, module: &Module) -> wasmtime::Result<Self> {
+        let start = module.get_export("_start");
+        let starts = start.as_ref().and_then(ExternType::func);
+        wasmtime::ensure!(
+            starts.is_some_and(|start| start.params().len() == 0 && start.results().len() == 0),
+            "its `_start` must be a function that takes nothing and returns nothing"
+        );
+        let memory = module.get_export("memory");
+        wasmtime::ensure!(
+            module.imports().len() == 0 || memory.is_some_and(|memory| memory.memory().is_some()),
+            "it imports WASI and must export its memory as `memory`"
+        );
+        let pre = linker.instantiate_pre(module)?;
+        let start = module.get_export_index("_start").context("no `_start`")?;
+        Ok(Self::Program { pre, start })
     }
 
     /// One fresh instance, one call.
@@ -222,10 +256,23 @@ impl Guest {
                 match command.wasi_cli_run().call_run(store).await {
                     Ok(Ok(())) => Ok(Answer::Exited),
                     Ok(Err(())) => Err(calling(I32Exit(1).into())),
-                    Err(error) if matches!(error.downcast_ref(), Some(I32Exit(0))) => Ok(Answer::Exited),
-                    Err(error) => Err(calling(error)),
+                    Err(error) => exited(error).map_err(calling),
+                }
+            }
+            Self::Program { pre, start } => {
+                let program = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
+                let start = program.get_module_export(&mut *store, start).and_then(Extern::into_func);
+                let start = start.context("no `_start`").and_then(|start| start.typed::<(), ()>(&*store));
+                match start.map_err(calling)?.call_async(store, ()).await {
+                    Ok(()) => Ok(Answer::Exited),
+                    Err(error) => exited(error).map_err(calling),
                 }
             }
         }
     }
+}
+
+/// `exit(0)` is an error to the engine, and a good end to a command.
+fn exited(error: wasmtime::Error) -> wasmtime::Result<Answer> {
+    if matches!(error.downcast_ref(), Some(I32Exit(0))) { Ok(Answer::Exited) } else { Err(error) }
 }

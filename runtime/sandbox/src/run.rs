@@ -13,7 +13,6 @@ use crate::Sandbox;
 use crate::capabilities::stdio::ReplyBuffer;
 use crate::failure::{self, Circumstances, Stop};
 use crate::host::{Alive, Host, Stdio};
-use crate::inspect::Kind;
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
 
@@ -37,9 +36,10 @@ impl Sandbox {
         };
         let pace = Pace::start(self.0.lane.clone());
         let reply = ReplyBuffer::new(limits.reply_bytes);
-        let stdio = match prepared.kind() {
-            Kind::CodeNode => Stdio::Quiet,
-            Kind::Command => Stdio::Command { event: event.as_str().to_owned(), reply: reply.clone() },
+        let stdio = if prepared.is_command() {
+            Stdio::Command { event: event.as_str().to_owned(), reply: reply.clone() }
+        } else {
+            Stdio::Quiet
         };
         let host = Host::new(*limits, Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);

@@ -4,11 +4,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::ArtifactId;
 use sandbox::{PrepareError, Prepared, Sandbox};
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+use tracing::error;
 
 use crate::config::Config;
 use crate::directory::Directory;
@@ -19,35 +22,53 @@ const MAX_FILE_BYTES: u64 = 512 << 20;
 /// What is behind each artifact path: code that is ready, or why there is none.
 pub(crate) type Artifacts = HashMap<PathBuf, Result<Arc<Prepared>, Vec<String>>>;
 
-/// Prepares every artifact that `config` names. What `live` runs already, byte for byte, is taken from there, unless its compiled code
-/// is gone or could not be loaded.
+/// Code that is ready, or why there is none, by the artifact's name: looked for once, however many paths lead to the same bytes.
+type Known = HashMap<ArtifactId, Arc<OnceCell<Result<Arc<Prepared>, Vec<String>>>>>;
+
+/// Prepares every artifact that `config` names, as many at once as there are cores. What `live` runs already, byte for byte, is taken from
+/// there, unless its compiled code is gone or could not be loaded.
 pub(crate) async fn prepare(config: &Config, live: &Directory, sandbox: &Sandbox) -> Artifacts {
-    let mut ready = ready(live, sandbox).await;
     let nodes = config.tenants.values().flat_map(|tenant| tenant.nodes.values());
     let paths: BTreeSet<&PathBuf> = nodes.map(|node| &node.artifact).collect();
-    let mut artifacts = Artifacts::new();
-    for path in paths {
-        let code = match read(path.clone()).await {
-            Ok((id, bytes)) => match ready.get(&id) {
-                Some(known) => known.clone(),
-                None => {
-                    let code = prepare_one(path, &bytes, sandbox).await;
-                    ready.insert(id, code.clone());
-                    code
-                }
-            },
-            Err(error) => Err(vec![format!("{} cannot be read: {error}", path.display())]),
+    let known = Arc::new(Mutex::new(ready(live, sandbox).await));
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut paths, mut underway, mut artifacts) = (paths.into_iter(), JoinSet::new(), Artifacts::new());
+    loop {
+        for path in paths.by_ref().take(at_once - underway.len()) {
+            underway.spawn(look_at(path.clone(), Arc::clone(&known), sandbox.clone()));
+        }
+        match underway.join_next().await {
+            Some(Ok((path, code))) => artifacts.insert(path, code),
+            // The directory says of a path that is missing that it was not looked at.
+            Some(Err(error)) => {
+                error!(%error, "preparing an artifact panicked");
+                continue;
+            }
+            None => return artifacts,
         };
-        artifacts.insert(path.clone(), code);
     }
-    artifacts
+}
+
+async fn look_at(
+    path: PathBuf,
+    known: Arc<Mutex<Known>>,
+    sandbox: Sandbox,
+) -> (PathBuf, Result<Arc<Prepared>, Vec<String>>) {
+    let code = match read(path.clone()).await {
+        Ok((id, bytes)) => {
+            let place = Arc::clone(known.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default());
+            place.get_or_init(|| prepare_one(&path, &bytes, &sandbox)).await.clone()
+        }
+        Err(error) => Err(vec![format!("{} cannot be read: {error}", path.display())]),
+    };
+    (path, code)
 }
 
 /// What runs already and can go on.
-async fn ready(live: &Directory, sandbox: &Sandbox) -> HashMap<ArtifactId, Result<Arc<Prepared>, Vec<String>>> {
+async fn ready(live: &Directory, sandbox: &Sandbox) -> Known {
     let (all, sandbox): (Vec<_>, _) = (live.prepared().cloned().collect(), sandbox.clone());
-    let kept =
-        move || all.into_iter().filter(|code| sandbox.keeps(code)).map(|code| (code.artifact(), Ok(code))).collect();
+    let place = |code: Arc<Prepared>| (code.artifact(), Arc::new(OnceCell::from(Ok(code))));
+    let kept = move || all.into_iter().filter(|code| sandbox.keeps(code)).map(place).collect();
     // Were it to panic, everything would be prepared anew.
     tokio::task::spawn_blocking(kept).await.unwrap_or_default()
 }

@@ -22,6 +22,9 @@ pub const CODENODE_COMMAND: &str = "codenode-command";
 /// The node that does the job.
 pub const NODE: &str = "PRODUCT_PRICE";
 
+/// The node that answers with as many messages as it is asked for.
+pub const LONG_NODE: &str = "LONG_REPLY";
+
 /// What was built before the bench began.
 pub struct Files {
     /// The program `codenode`, as an operator runs it.
@@ -107,7 +110,10 @@ impl Contestant {
     pub fn start(&self, files: &Files, cores: Cores) -> anyhow::Result<Process> {
         let (command, environment) = match &self.how {
             How::Codenode { guest } => {
-                return Setup::new("throughput").node(NODE, &files.guest(guest), "").start(files, cores);
+                return Setup::new("throughput")
+                    .node(NODE, &files.guest(guest), "")
+                    .node(LONG_NODE, &files.guest("long-reply"), "")
+                    .start(files, cores);
             }
             How::Other { command, environment } => (command, environment),
         };

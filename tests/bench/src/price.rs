@@ -50,6 +50,37 @@ pub fn answer(event: &[u8]) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Reply { status, response: [text] })
 }
 
+#[derive(Deserialize)]
+struct LongEvent {
+    entities: Quantities,
+}
+
+#[derive(Deserialize)]
+struct Quantities {
+    quantity: Vec<Quantity>,
+}
+
+#[derive(Deserialize)]
+struct Quantity {
+    entity_value: usize,
+}
+
+#[derive(serde::Serialize)]
+struct LongReply {
+    status: bool,
+    response: Vec<&'static str>,
+}
+
+/// Answers one event with as many messages as it asks for.
+///
+/// # Errors
+/// The event is not JSON, or of another shape.
+pub fn answer_at_length(event: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let event: LongEvent = serde_json::from_slice(event)?;
+    let messages = event.entities.quantity.first().map_or(0, |quantity| quantity.entity_value);
+    serde_json::to_vec(&LongReply { status: true, response: vec!["The price of the speaker is ₹1500."; messages] })
+}
+
 /// The secret, ready to sign and verify.
 #[derive(Clone)]
 pub struct Key(Hmac<Sha1>);
@@ -88,5 +119,6 @@ mod tests {
         assert!(key.verifies(key.sign(EVENT.as_bytes()).as_bytes(), EVENT.as_bytes()));
         assert!(!key.verifies(key.sign(b"another").as_bytes(), EVENT.as_bytes()));
         assert_eq!(answer(EVENT.as_bytes()).unwrap(), REPLY.as_bytes());
+        assert_eq!(answer_at_length(EVENT.as_bytes()).unwrap(), REPLY.as_bytes());
     }
 }

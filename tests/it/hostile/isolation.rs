@@ -30,7 +30,7 @@ fn a_guest_finds_no_argument_no_variable_no_directory_no_socket_and_no_fine_cloc
         ];
         insta::assert_snapshot!(verdicts(&cases), @r#"
         asks_for_what_it_was_not_given: reply {"status":true,"response":["ok"]}
-        command_accepts_a_connection: trap: wasm `unreachable` instruction executed [unreachable_code_reached]
+        command_accepts_a_connection: reply_empty: the reply has no message: the handler wrote nothing
         measures_the_clock: reply {"status":true,"response":["ok"]}
         "#);
     });

@@ -15,6 +15,7 @@ fn how_a_command_ends_decides_before_what_it_wrote() {
             ("command_replies_and_exits", SHORT),
             ("command_replies_and_fails", SHORT),
             ("command_exits_with_42", SHORT),
+            ("command_exits_with_a_code_out_of_range", SHORT),
             ("command_breaks_off_with_a_trap", SHORT),
             ("command_breaks_off_to_sleep", IMPATIENT),
             ("command_floods_its_output", SHORT),
@@ -24,7 +25,8 @@ fn how_a_command_ends_decides_before_what_it_wrote() {
         command_says_nothing: reply_empty: the reply has no message: the handler wrote nothing
         command_replies_and_exits: reply {"status":true,"response":["ok"]}
         command_replies_and_fails: exit: it exited with a failure code
-        command_exits_with_42: exit: it exited with a failure code
+        command_exits_with_42: exit: it exited with code 42
+        command_exits_with_a_code_out_of_range: exit: it exited with a code above 125
         command_breaks_off_with_a_trap: trap: wasm `unreachable` instruction executed [unreachable_code_reached]
         command_breaks_off_to_sleep: out_of_time: it did not answer within 200ms
         command_floods_its_output: reply_too_large: the reply is larger than 256.0 KiB

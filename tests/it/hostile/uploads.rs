@@ -255,7 +255,12 @@ fn what_only_the_compiler_or_the_linker_can_tell_is_refused_there() {
                 "_start of another type",
                 guest::binary("(module (memory (export \"memory\") 1) (func (export \"_start\") (param i32)))"),
             ),
-            ("no memory", guest::binary("(module (func (export \"_start\")))")),
+            (
+                "no memory",
+                guest::binary(
+                    "(module (import \"wasi_snapshot_preview1\" \"sched_yield\" (func (result i32))) (func (export \"_start\")))",
+                ),
+            ),
             (
                 "fd_write of another type",
                 command("(import \"wasi_snapshot_preview1\" \"fd_write\" (func (param i32)))"),
@@ -266,9 +271,9 @@ fn what_only_the_compiler_or_the_linker_can_tell_is_refused_there() {
         let lines: Vec<String> = cases.iter().map(|(name, artifact)| oracle.verdict(name, artifact, &SHORT)).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         handle of another type: refused: the artifact does not fit what codenode offers: type-checking export func `handle`: expected `string` found `u32`
-        _start of another type: refused: the artifact cannot be compiled: failed to parse WebAssembly module: type mismatch for export `_start` of module instantiation argument `__main_module__` expected: (func) found:    (func (param i32)) (at offset 0x1219)
-        no memory: refused: the artifact cannot be lifted into a component: failed to satisfy import `env::memory`: main module cannot import memory
-        fd_write of another type: refused: the artifact cannot be lifted into a component: failed to decode world from module: failed to validate the imports of the adapter module `wasi_snapshot_preview1`: type mismatch for function `fd_write`: expected `[I32] -> []` but found `[I32, I32, I32, I32] -> [I32]`
+        _start of another type: refused: the artifact does not fit what codenode offers: its `_start` must be a function that takes nothing and returns nothing
+        no memory: refused: the artifact does not fit what codenode offers: it imports WASI and must export its memory as `memory`
+        fd_write of another type: refused: the artifact does not fit what codenode offers: incompatible import type for `wasi_snapshot_preview1::fd_write`: types incompatible: expected type `(func (param i32))`, found type `(func (param i32 i32 i32 i32) (result i32))`
         a clock of another type: refused: the artifact does not fit what codenode offers: component imports instance `wasi:clocks/monotonic-clock@0.2.0`, but a matching implementation was not found in the linker: instance export `now` has the wrong type: type mismatch with parameters: expected 0-tuple, found 1-tuple
         1,000,000 branches: refused: the artifact cannot be compiled: failed to compile: wasm[0]::function[0]: WebAssembly translation error: Unsupported feature: `br_table` has 1000000 targets, which exceeds the implementation limit of 65520
         ");

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_de
 use super::lift::lift;
 use crate::engine;
 use crate::gates::Gates;
-use crate::inspect::inspect;
+use crate::inspect::{Form, inspect};
 
 /// The exit code that says: the artifact's fault.
 pub(super) const REFUSED: i32 = 3;
@@ -74,13 +74,17 @@ fn compile(stack_bytes: usize) -> anyhow::Result<Vec<u8>> {
     let mut artifact = Vec::new();
     std::io::stdin().lock().take(Gates::ARTIFACT_BYTES as u64 + 1).read_to_end(&mut artifact)?;
     let inspection = inspect(&artifact);
-    let Some(kind) = inspection.kind.filter(|_| inspection.problems.is_empty()) else {
+    let Some(form) = inspection.form().filter(|_| inspection.problems.is_empty()) else {
         return Err(Refusal(inspection.problems.join("; ")).into());
     };
-    let component = lift(&artifact, kind).map_err(|error| refuse(&error))?;
-    drop(artifact);
     let engine = engine::for_compiling(stack_bytes)?;
-    engine
-        .precompile_component(&component)
-        .map_err(|error| Refusal(format!("cannot be compiled: {error:#}").replace('\n', " ")).into())
+    let code = match form {
+        Form::Program => engine.precompile_module(&artifact),
+        Form::CodeNode | Form::Command => {
+            let component = lift(&artifact).map_err(|error| refuse(&error))?;
+            drop(artifact);
+            engine.precompile_component(&component)
+        }
+    };
+    code.map_err(|error| Refusal(format!("cannot be compiled: {error:#}").replace('\n', " ")).into())
 }

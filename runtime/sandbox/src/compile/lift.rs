@@ -5,24 +5,18 @@ use wasi_preview1_component_adapter_provider as adapter;
 use wasmparser::Parser;
 use wit_component::ComponentEncoder;
 
-use crate::inspect::Kind;
-
-/// A component with the same behaviour: core modules are wrapped with the preview-1 adapter, components stay as they are.
+/// A component with the same behaviour: the core module of a code node is wrapped with the preview-1 adapter, a component stays as it is.
 ///
 /// # Errors
 /// What `wit-component` has against the module.
-pub(super) fn lift(artifact: &[u8], kind: Kind) -> anyhow::Result<Vec<u8>> {
+pub(super) fn lift(artifact: &[u8]) -> anyhow::Result<Vec<u8>> {
     if Parser::is_component(artifact) {
         return Ok(artifact.to_vec());
     }
-    let adapter = match kind {
-        Kind::CodeNode => adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        Kind::Command => adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-    };
     ComponentEncoder::default()
         .module(artifact)
         .context("cannot be lifted into a component")?
-        .adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
+        .adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
         .context("cannot be joined with the preview-1 adapter")?
         .encode()
         .context("cannot be lifted into a component")

@@ -51,7 +51,7 @@ const EAGER_RUNTIMES: &[&str] = &["component-init-transform"];
 
 const LOGGING: &[&str] = &["codenode:node/log@0.1.0", "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"];
 
-/// The preview-1 functions that lifting can bridge: what the adapter exports.
+/// The functions of preview 1: what its adapter exports. Programs have them without it.
 static PREVIEW1: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let adapter = Parser::new(0).parse_all(adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER);
     let sections = adapter
@@ -63,7 +63,7 @@ static PREVIEW1: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
 pub(super) fn offers(census: &Census) -> Vec<Import> {
     let runtime_is_eager = census.producers.iter().any(|tool| EAGER_RUNTIMES.contains(&tool.as_str()));
     let offer = |name: &str| match name.split_once('.').filter(|_| !census.is_component) {
-        // The adapter has these, and traps in them: Go's runtime imports them unasked.
+        // These are there, and never work: Go's runtime imports them unasked.
         Some(("wasi_snapshot_preview1", function)) if PREVIEW1.contains(function) && function.starts_with("sock_") => {
             Offer::Denied
         }

@@ -23,7 +23,7 @@ pub struct Inspection {
     pub bytes: u64,
     /// What it is, where that can be told.
     pub kind: Option<Kind>,
-    /// Whether it is a core module, to be lifted into a component when it is compiled.
+    /// Whether it is a core module: that of a code node becomes a component when it is compiled, a WASI program runs as it is.
     pub core_module: bool,
     /// What it imports: interfaces of a component, or functions of a core module.
     pub imports: Vec<Import>,
@@ -43,6 +43,28 @@ pub enum Kind {
     CodeNode,
     /// A WASI program: event on standard input, reply on standard output.
     Command,
+}
+
+/// How an artifact is compiled, loaded and called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A component that exports `handle`.
+    CodeNode,
+    /// A component that exports `wasi:cli/run`.
+    Command,
+    /// A core module that exports `_start`.
+    Program,
+}
+
+impl Inspection {
+    /// What is to be made of it, where that can be told.
+    pub(crate) fn form(&self) -> Option<Form> {
+        Some(match self.kind? {
+            Kind::CodeNode => Form::CodeNode,
+            Kind::Command if self.core_module => Form::Program,
+            Kind::Command => Form::Command,
+        })
+    }
 }
 
 impl std::fmt::Display for Kind {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use bench::contestant::LONG_NODE;
 use bench::price::{self, Key};
 use bytes::Bytes;
 
@@ -30,12 +31,18 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn handle(State(key): State<Arc<Key>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(
+    State(key): State<Arc<Key>>,
+    Path((_tenant, node)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let signature = headers.get("x-hub-signature").map(|value| value.as_bytes());
     if !signature.is_some_and(|signature| key.verifies(signature, &body)) {
         return (StatusCode::UNAUTHORIZED, r#"{"error":"the signature is missing or wrong"}"#).into_response();
     }
-    match price::answer(&body) {
+    let answer = if node == LONG_NODE { price::answer_at_length } else { price::answer };
+    match answer(&body) {
         Ok(reply) => ([(header::CONTENT_TYPE, "application/json")], reply).into_response(),
         Err(_) => (StatusCode::BAD_REQUEST, r#"{"error":"not an event"}"#).into_response(),
     }
