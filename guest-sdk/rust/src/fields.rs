@@ -8,6 +8,8 @@ use crate::late::Late;
 use crate::{Error, value};
 
 /// Named JSON values in the order in which they came. A name that stands twice has its last value.
+///
+/// A value of an event is read when it is first asked for. One that [`Value`] cannot hold, such as `1e999`, is a string of its JSON text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fields(Vec<(String, Late)>);
 
