@@ -1,35 +1,64 @@
 //! Which code runs behind which path: an immutable map, replaced as a whole.
 //!
-//! It is built off the hot path. Finding a node takes no lock and allocates nothing.
+//! Nodes come from the configuration and from storage; where both name one, the configuration's serves. It is built off the hot path.
+//! Finding a node takes no lock and allocates nothing.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::{ArtifactId, Limits, NodeId, TenantId};
+use jiff::Timestamp;
+use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, RevisionNumber, Settings, TenantId};
 use sandbox::Prepared;
+use storage::Serving;
 
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
-use crate::config::{self, Config, OnBreak};
-use crate::webhook::signature::Verifier;
+use crate::config::{self, Config};
+use crate::webhook::signature::{Secret, SecretError, Verifier};
 
-/// Every configured node.
+/// Every node.
 pub(crate) struct Directory {
     tenants: HashMap<TenantId, Tenant>,
+    host: Host,
     body_bytes: u64,
 }
 
+/// What holds for tenants and nodes that say nothing else.
+#[derive(Clone, Copy)]
+struct Host {
+    limits: Limits,
+    runs_per_tenant: u32,
+}
+
+#[derive(Clone)]
 struct Tenant {
     share: Arc<Share>,
     nodes: HashMap<NodeId, Arc<Live>>,
 }
 
+/// Which of the stored nodes are replaced.
+pub(crate) enum Scope<'a> {
+    All,
+    Tenant(&'a TenantId),
+    Node(&'a TenantId, &'a NodeId),
+}
+
+/// Where a node comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The configuration, which names the file of its artifact.
+    File(PathBuf),
+    /// Storage, as it was after the change of this number.
+    Stored { sequence: u64, revision: Option<RevisionNumber> },
+}
+
 /// A node as it serves now.
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) tenant: TenantId,
     pub(crate) node: NodeId,
-    pub(crate) artifact: PathBuf,
+    pub(crate) source: Source,
     /// `None` where no artifact was ever good: events are verified as usual, then break as `unavailable`.
     pub(crate) code: Option<Arc<Prepared>>,
     /// What is wrong with the artifact that is configured now.
@@ -58,27 +87,109 @@ pub(crate) enum Condition {
 impl Directory {
     /// The directory before anything is configured.
     pub(crate) fn empty() -> Self {
-        Self { tenants: HashMap::new(), body_bytes: Limits::DEFAULT.event_bytes }
+        let host = Host { limits: Limits::DEFAULT, runs_per_tenant: 0 };
+        Self { tenants: HashMap::new(), host, body_bytes: Limits::DEFAULT.event_bytes }
     }
 
-    /// The directory that `config` describes. A node whose new artifact is bad keeps the code that it has in `old`;
-    /// all its other settings are the new ones.
+    /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
+    /// in `old`; all its other settings are the new ones.
     pub(crate) fn build(config: &Config, artifacts: &Artifacts, old: &Self) -> Self {
-        let mut body_bytes = config.limits.event_bytes;
-        let mut tenants = HashMap::new();
+        let host = Host { limits: config.limits, runs_per_tenant: config.sandbox.runs_per_tenant };
+        let mut new = Self { tenants: HashMap::new(), host, body_bytes: host.limits.event_bytes };
         for (id, tenant) in &config.tenants {
             let share = old.share(id);
-            share.set_most(tenant.runs.unwrap_or(config.sandbox.runs_per_tenant));
-            let mut nodes = HashMap::new();
+            share.set_most(tenant.runs.unwrap_or(host.runs_per_tenant));
+            new.tenants.insert(id.clone(), Tenant { share: Arc::clone(&share), nodes: HashMap::new() });
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                let live = Live::new(id, node_id, node, artifacts, before, &share);
-                body_bytes = body_bytes.max(live.limits.event_bytes);
-                nodes.insert(node_id.clone(), Arc::new(live));
+                new.put(Arc::new(Live::configured(id, node_id, node, artifacts, before, &share)));
             }
-            tenants.insert(id.clone(), Tenant { share, nodes });
         }
-        Self { tenants, body_bytes }
+        for live in old.nodes().into_iter().filter(|live| live.is_stored()) {
+            if !config.tenants.contains_key(&live.tenant) {
+                live.share.set_most(host.runs_per_tenant);
+            }
+            new.put(Arc::clone(live));
+        }
+        new
+    }
+
+    /// This directory with other stored nodes: `nodes` take the place of those in `scope`. What is newer than `sequence` stays.
+    pub(crate) fn with_stored(&self, scope: &Scope<'_>, sequence: u64, nodes: Vec<Live>) -> Self {
+        let is_replaced = |live: &Live| {
+            let in_scope = match scope {
+                Scope::All => true,
+                Scope::Tenant(tenant) => live.tenant == **tenant,
+                Scope::Node(tenant, node) => live.tenant == **tenant && live.node == **node,
+            };
+            in_scope && matches!(live.source, Source::Stored { sequence: known, .. } if known <= sequence)
+        };
+        let mut new = Self { tenants: self.tenants.clone(), host: self.host, body_bytes: self.host.limits.event_bytes };
+        for tenant in new.tenants.values_mut() {
+            tenant.nodes.retain(|_, live| !is_replaced(live));
+        }
+        nodes.into_iter().for_each(|live| new.put(Arc::new(live)));
+        let all = new.tenants.values().flat_map(|tenant| tenant.nodes.values());
+        new.body_bytes = all.map(|live| live.limits.event_bytes).fold(new.body_bytes, u64::max);
+        new
+    }
+
+    /// A node as storage says, with its code, or with the reason why there is none: then it goes on as it was before.
+    pub(crate) fn stored_node(
+        &self,
+        serving: &Serving,
+        sequence: u64,
+        code: Option<Result<Arc<Prepared>, String>>,
+    ) -> Live {
+        let before = self.find(serving.node.tenant.as_str(), serving.node.id.as_str()).filter(|live| live.is_stored());
+        match (code, before) {
+            (Some(Err(problem)), Some(before)) => Live { problems: vec![problem], ..Live::clone(before) },
+            (Some(Err(problem)), None) => self.fresh_node(serving, sequence, None, vec![problem]),
+            (Some(Ok(code)), _) => self.fresh_node(serving, sequence, Some(code), Vec::new()),
+            (None, _) => self.fresh_node(serving, sequence, None, Vec::new()),
+        }
+    }
+
+    fn fresh_node(
+        &self,
+        serving: &Serving,
+        sequence: u64,
+        code: Option<Arc<Prepared>>,
+        mut problems: Vec<String>,
+    ) -> Live {
+        let node = &serving.node;
+        let settings = serving.revision.as_ref().map(|revision| revision.settings.clone()).unwrap_or_default();
+        let limits = self.limits(&settings).unwrap_or_else(|errors| {
+            problems.extend(errors.iter().map(ToString::to_string));
+            self.host.limits
+        });
+        let verifier = verifier(serving, Timestamp::now()).unwrap_or_else(|why| {
+            problems.push(format!("its secrets cannot be used: {why}"));
+            Verifier::decoy()
+        });
+        Live {
+            tenant: node.tenant.clone(),
+            node: node.id.clone(),
+            source: Source::Stored { sequence, revision: node.live },
+            code,
+            problems,
+            verifier,
+            allow_unsigned: node.door.allow_unsigned && serving.secrets.is_empty(),
+            limits,
+            end_node: settings.end_node,
+            human_assistance: settings.human_assistance,
+            on_break: settings.on_break,
+            share: self.share(&node.tenant),
+        }
+    }
+
+    /// Adds a node, unless there is one of that name that comes first.
+    fn put(&mut self, live: Arc<Live>) {
+        let share = Arc::clone(&live.share);
+        let tenant = self.tenants.entry(live.tenant.clone());
+        let tenant = tenant.or_insert_with(|| Tenant { share, nodes: HashMap::new() });
+        self.body_bytes = self.body_bytes.max(live.limits.event_bytes);
+        tenant.nodes.entry(live.node.clone()).or_insert(live);
     }
 
     /// The node behind `/hooks/{tenant}/{node}`.
@@ -103,14 +214,20 @@ impl Directory {
         self.tenants.values().flat_map(|tenant| tenant.nodes.values()).filter_map(|live| live.code.as_ref())
     }
 
+    /// What a run under these settings may use on this host.
+    pub(crate) fn limits(&self, settings: &Settings) -> Result<Limits, Vec<LimitError>> {
+        self.host.limits.with(&settings.limits)
+    }
+
     /// A tenant's share outlives reloads, for runs that are under way count in it.
-    fn share(&self, tenant: &TenantId) -> Arc<Share> {
-        self.tenants.get(tenant).map_or_else(|| Arc::new(Share::new(0)), |tenant| Arc::clone(&tenant.share))
+    pub(crate) fn share(&self, tenant: &TenantId) -> Arc<Share> {
+        let fresh = || Arc::new(Share::new(self.host.runs_per_tenant));
+        self.tenants.get(tenant).map_or_else(fresh, |tenant| Arc::clone(&tenant.share))
     }
 }
 
 impl Live {
-    fn new(
+    fn configured(
         tenant: &TenantId,
         node: &NodeId,
         config: &config::Node,
@@ -120,13 +237,15 @@ impl Live {
     ) -> Self {
         let (code, problems) = match artifacts.get(&config.artifact) {
             Some(Ok(code)) => (Some(Arc::clone(code)), Vec::new()),
-            Some(Err(problems)) => (before.and_then(|live| live.code.clone()), problems.clone()),
+            Some(Err(problems)) => {
+                (before.filter(|live| !live.is_stored()).and_then(|live| live.code.clone()), problems.clone())
+            }
             None => (None, vec![format!("{} was not looked at", config.artifact.display())]),
         };
         Self {
             tenant: tenant.clone(),
             node: node.clone(),
-            artifact: config.artifact.clone(),
+            source: Source::File(config.artifact.clone()),
             code,
             problems,
             verifier: config.verifier.clone(),
@@ -147,10 +266,24 @@ impl Live {
         }
     }
 
+    /// Whether it comes from storage.
+    pub(crate) const fn is_stored(&self) -> bool {
+        matches!(self.source, Source::Stored { .. })
+    }
+
     /// The name of the code that serves.
     pub(crate) fn serving(&self) -> Option<ArtifactId> {
         self.code.as_ref().map(|code| code.artifact())
     }
+}
+
+/// What a stored node accepts: its secrets, as far as they have not retired.
+fn verifier(serving: &Serving, now: Timestamp) -> Result<Verifier, SecretError> {
+    let current = serving.secrets.iter().filter(|secret| secret.retires_at.is_none_or(|at| at > now));
+    let secrets = current.map(|secret| Secret::new(&secret.text)).collect::<Result<Vec<_>, _>>()?;
+    // A node whose last secret has retired takes nothing, whatever its door says.
+    let allow_unsigned = serving.node.door.allow_unsigned && serving.secrets.is_empty();
+    Verifier::new(&serving.node.door.schemes, &secrets, allow_unsigned)
 }
 
 #[cfg(test)]

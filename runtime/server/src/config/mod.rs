@@ -11,6 +11,7 @@ mod management;
 mod problem;
 mod sandbox;
 mod secret;
+mod storage;
 mod tenants;
 mod value;
 
@@ -28,7 +29,8 @@ pub use log::{Format, Log};
 pub use management::{Management, Token};
 pub use problem::Problem;
 pub use sandbox::Runs;
-pub use tenants::{Node, OnBreak, Tenant};
+pub use storage::Kept;
+pub use tenants::{Node, Tenant};
 
 /// Where the configuration is looked for when nobody says.
 pub const DEFAULT_FILE: &str = "codenode.toml";
@@ -40,7 +42,7 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// The sections whose keys the environment may set.
-const PROCESS_SECTIONS: [&str; 4] = ["front_door", "management", "sandbox", "limits"];
+const PROCESS_SECTIONS: [&str; 5] = ["front_door", "management", "storage", "sandbox", "limits"];
 
 /// Everything that `codenode serve` can be told.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +53,8 @@ pub struct Config {
     pub front_door: FrontDoor,
     /// Where operators look in.
     pub management: Management,
+    /// Where everything is kept that outlives the process.
+    pub storage: Kept,
     /// How runs share this host.
     pub sandbox: Runs,
     /// What a node gets that sets no limits of its own.
@@ -113,13 +117,14 @@ impl Config {
         let mut files = Vec::new();
         let front_door = FrontDoor::read(root.process_section("front_door"));
         let management = Management::read(root.process_section("management"), &mut files);
+        let storage = Kept::read(root.process_section("storage"), &mut files);
         let sandbox = Runs::read(root.process_section("sandbox"));
         let limits = limits::read(root.process_section("limits"), &Limits::DEFAULT);
         let log = Log::read(root.process_section("log"));
         let tenants = tenants::read(root.section("tenants"), &limits, &mut files);
         root.finish();
         document.reject_unknown_variables(&PROCESS_SECTIONS);
-        Self { file: None, front_door, management, sandbox, limits, log, tenants, referenced_files: files }
+        Self { file: None, front_door, management, storage, sandbox, limits, log, tenants, referenced_files: files }
     }
 }
 

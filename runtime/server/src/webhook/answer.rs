@@ -11,7 +11,7 @@ use http_body_util::Full;
 use model::{BotBreak, Cause, EventError, Outcome, Reply, RunId};
 
 use super::media_type::Unsupported;
-use crate::config::OnBreak;
+use model::OnBreak;
 
 /// Every answer's body is whole and small.
 pub(super) type Answer = Response<Full<Bytes>>;
