@@ -1,7 +1,7 @@
 //! The event argument that several subcommands share.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use model::Limits;
@@ -20,17 +20,25 @@ impl EventSource {
     /// # Errors
     /// If they cannot be read, or are more than any node accepts.
     pub(crate) fn read(&self) -> anyhow::Result<Vec<u8>> {
-        let cap = Limits::CAPS.event_bytes;
-        let mut bytes = Vec::new();
-        let read = if self.event.as_os_str() == "-" {
-            std::io::stdin().lock().take(cap + 1).read_to_end(&mut bytes)
-        } else {
-            std::fs::File::open(&self.event).and_then(|file| file.take(cap + 1).read_to_end(&mut bytes))
-        };
-        read.with_context(|| format!("cannot read the event from {}", self.event.display()))?;
-        if bytes.len() as u64 > cap {
-            bail!("the event is larger than {}, which no node accepts", bytesize::ByteSize(cap));
-        }
-        Ok(bytes)
+        read(&self.event)
     }
+}
+
+/// Reads the event's bytes from a file, or from standard input if that is `-`.
+///
+/// # Errors
+/// If they cannot be read, or are more than any node accepts.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let cap = Limits::CAPS.event_bytes;
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(cap + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(cap + 1).read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("cannot read the event from {}", path.display()))?;
+    if bytes.len() as u64 > cap {
+        bail!("the event is larger than {}, which no node accepts", bytesize::ByteSize(cap));
+    }
+    Ok(bytes)
 }

@@ -2,14 +2,28 @@
 
 mod compile_artifact;
 mod delivery;
+mod deploy;
 mod event;
 mod inspect;
+mod key;
 mod local;
+mod login;
+mod logs;
+mod node;
 mod output;
+mod promote;
+mod remote;
+mod revisions;
+mod rollback;
 mod run;
+mod runs;
+mod secret;
 mod send;
 mod serve;
 mod sign;
+mod status;
+mod tenant;
+mod test;
 
 use std::process::ExitCode;
 
@@ -17,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 /// Runs the code inside a chatbot's nodes.
 #[derive(Parser)]
-#[command(name = "codenode", version, arg_required_else_help = true)]
+#[command(name = "codenode", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Codenode {
     #[command(subcommand)]
     command: Command,
@@ -29,18 +43,50 @@ enum Command {
     Run(run::Run),
     /// Tell what an artifact is and whether codenode would run it
     Inspect(inspect::Inspect),
-    /// Serve the webhooks of the tenants and nodes in a configuration file
+    /// Start a server: the webhooks of its nodes, and the side that the commands below ask
     Serve(serve::Serve),
     /// Sign an event as a bot platform does, and print the headers
     Sign(sign::Sign),
     /// Send a signed event to a webhook, and show the answer
     Send(send::Send),
+    /// Keep a server's URL, a key for it and perhaps a tenant, for the commands below
+    Login(login::Login),
+    /// Upload an artifact, make a revision of it, test it, and let it serve
+    Deploy(deploy::Deploy),
+    /// Let a revision serve
+    Promote(promote::Promote),
+    /// Let the revision serve that did before
+    Rollback(rollback::Rollback),
+    /// List a node's revisions
+    Revisions(revisions::Revisions),
+    /// Run a node's revision on one event, apart from the live traffic
+    Test(test::Test),
+    /// List the newest runs
+    Runs(runs::Runs),
+    /// Show what a node's newest runs logged
+    Logs(logs::Logs),
+    /// Show whether a server is ready, and what serves there
+    Status(status::Status),
+    /// List, make, show and delete nodes
+    Node(node::Node),
+    /// Set, list and delete the secrets that a node's events are signed with
+    Secret(secret::Secret),
+    /// List, make and delete keys of the server's API
+    Key(key::Key),
+    /// List, make and delete tenants
+    Tenant(tenant::Tenant),
     /// The compile child; started by codenode itself
     #[command(name = sandbox::compile::SUBCOMMAND, hide = true)]
     CompileArtifact(compile_artifact::CompileArtifact),
 }
 
-/// The command could not do what was asked; a bot break is 1, and a reply is 0.
+const AFTER_HELP: &str = "\
+The commands from `login` on ask a server: that of the login, or the one, the key and the tenant that CODENODE_SERVER, CODENODE_KEY and \
+CODENODE_TENANT name, or --server and --tenant.
+
+Exit codes: 0 done, 1 a bot break or a refused artifact, 2 anything else that went wrong.";
+
+/// The command could not do what was asked; a bot break or a refused artifact is 1, and a reply is 0.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -50,6 +96,19 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Sign(sign) => sign.run(),
         Command::Send(send) => send.run(),
+        Command::Login(login) => login.run(),
+        Command::Deploy(deploy) => deploy.run(),
+        Command::Promote(promote) => promote.run(),
+        Command::Rollback(rollback) => rollback.run(),
+        Command::Revisions(revisions) => revisions.run(),
+        Command::Test(test) => test.run(),
+        Command::Runs(runs) => runs.run(),
+        Command::Logs(logs) => logs.run(),
+        Command::Status(status) => status.run(),
+        Command::Node(node) => node.run(),
+        Command::Secret(secret) => secret.run(),
+        Command::Key(key) => key.run(),
+        Command::Tenant(tenant) => tenant.run(),
         Command::CompileArtifact(compile) => Ok(compile.run()),
     };
     done.unwrap_or_else(|error| {
@@ -57,7 +116,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         eprintln!("error: {error:#}");
-        ExitCode::from(USAGE)
+        let is_refusal = error.downcast_ref::<remote::Problem>().is_some_and(remote::Problem::is_refusal);
+        if is_refusal { ExitCode::FAILURE } else { ExitCode::from(USAGE) }
     })
 }
 

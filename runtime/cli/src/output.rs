@@ -89,7 +89,7 @@ fn log(out: &mut impl Write, log: &Log, limits: &Limits) -> io::Result<()> {
 }
 
 /// Two significant places are enough for a person: `1.25 ms`.
-fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match seconds {
         _ if seconds >= 1.0 => format!("{seconds:.3} s"),
@@ -98,9 +98,63 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// A guest's text without what would drive the terminal.
+/// A guest's or a server's text, with what would drive the terminal, or turn its lines around, escaped. Line breaks stay.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
-        .collect()
+    escaped(text, |character| character != '\n')
+}
+
+/// The same for what must stay on one line.
+pub(crate) fn one_line(text: &str) -> String {
+    escaped(text, |_| true)
+}
+
+/// A server's JSON as it came, with such characters in JSON's own escapes, so that it means the same.
+pub(crate) fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_deceptive(character) && !matches!(character, '\n' | '\r') {
+            // Outside ASCII's own controls, such a character can only stand in a string.
+            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn escaped(text: &str, is_unwanted: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_deceptive(character) && is_unwanted(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn is_deceptive(character: char) -> bool {
+    (character.is_control() && character != '\t')
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_drive_a_terminal_is_escaped() {
+        assert_eq!(printable("a\u{1b}[2J\nb\u{9b}\u{202e}नमस्ते"), "a\\u{1b}[2J\nb\\u{9b}\\u{202e}नमस्ते");
+        assert_eq!(one_line("a\r\nb"), "a\\r\\nb");
+    }
+
+    #[test]
+    fn json_means_the_same_when_it_is_shown() {
+        let text = "{\n  \"a\": \"\u{7f}\u{9b}2J\u{202e}😊\"\r\n}";
+        let shown = json(text);
+        assert!(!shown.contains('\u{9b}') && shown.contains("\\u009b"), "{shown}");
+        let [before, after] = [text, &shown].map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
+        assert_eq!(before, after);
+    }
 }

@@ -18,7 +18,7 @@ use super::http::{self, Answer};
 
 pub(super) const CODENODE: &str = env!("CARGO_BIN_EXE_codenode");
 pub(super) const SECRET: &str = "a secret that only tests know";
-const TOKEN: &str = "a-token-that-only-tests-know";
+pub(super) const TOKEN: &str = "a-token-that-only-tests-know";
 
 /// Long enough for a server to start and compile its nodes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -88,6 +88,7 @@ impl Pair {
             Ok(Told::Id(id)) => id.clone(),
             Ok(_) | Err(_) => about,
         };
+        println!("TALLY {:?} {}", step.what, match &told { Ok(_) => "ok".to_owned(), Err(e) => format!("{e:?}") });
         let taken = self.model.take(step, &drawn, &secret);
         let (expected, action) = match taken {
             Ok((told, action)) => (Ok(told), action),
@@ -106,14 +107,23 @@ impl Pair {
 
     /// The id of the secret or key that a step is about; all zeros where there was none yet.
     fn about(&self, step: &Step) -> String {
-        let nobody = || "00".repeat(8);
-        match step.what {
-            What::DeleteSecret(which) => pick(&self.secrets, which).cloned().unwrap_or_else(nobody),
-            What::DeleteKey(_, which) | What::Authenticate(which, _) => {
-                pick(&self.keys, which).map_or_else(nobody, |(id, _)| id.clone())
-            }
-            _ => nobody(),
-        }
+        let id = match step.what {
+            What::DeleteSecret(which) => pick(&self.secrets, which),
+            What::DeleteKey(_, which) | What::Authenticate(which, _) => pick(&self.keys, which).map(|(id, _)| id),
+            What::CreateTenant
+            | What::DeleteTenant
+            | What::CreateNode(_)
+            | What::DeleteNode
+            | What::SetDoor(..)
+            | What::AddArtifact(_)
+            | What::CreateRevision(_)
+            | What::Promote(..)
+            | What::RollBack(_)
+            | What::AddSecret(_)
+            | What::CreateKey(..)
+            | What::Restart => None,
+        };
+        id.cloned().unwrap_or_else(|| "00".repeat(8))
     }
 
     async fn perform(&mut self, step: &Step, about: &str, secret: &str) -> storage::Result<Told> {

@@ -1,0 +1,272 @@
+use std::cell::OnceCell;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use model::{NodeId, TenantId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request};
+use ureq::{Agent, SendBody, Timeout};
+
+use super::address::Address;
+use super::problem::Problem;
+use crate::output;
+
+/// For the way to a server.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// For an answer that needs no compiler.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// For one that may: an upload, a promotion, a test.
+const COMPILE_TIME: Duration = Duration::from_secs(600);
+/// The largest answer that is read: a thousand runs, or a reply at its cap with its log.
+const MAX_ANSWER_BYTES: u64 = 32 << 20;
+
+/// A server, asked with one key.
+pub(crate) struct Client {
+    server: Address,
+    authorization: HeaderValue,
+    tenant: Option<TenantId>,
+    json: bool,
+    /// What a command must add to come to the same place.
+    hint: String,
+    agent: OnceCell<Agent>,
+}
+
+/// What a server said, as it said it.
+pub(crate) struct Answer {
+    status: u16,
+    body: String,
+}
+
+impl Client {
+    /// # Errors
+    /// If no key looks so.
+    pub(crate) fn new(
+        server: Address,
+        key: &str,
+        tenant: Option<TenantId>,
+        json: bool,
+        hint: String,
+    ) -> anyhow::Result<Self> {
+        let authorization = HeaderValue::from_str(&format!("Bearer {key}"));
+        let mut authorization =
+            authorization.ok().context("the key holds characters that no key has: copy it again")?;
+        authorization.set_sensitive(true);
+        if server.is_exposed() {
+            eprintln!("warning: the key goes to {server} for everybody on the way to read: use https://");
+        }
+        Ok(Self { server, authorization, tenant, json, hint, agent: OnceCell::new() })
+    }
+
+    pub(crate) const fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
+    }
+
+    pub(crate) const fn server(&self) -> &Address {
+        &self.server
+    }
+
+    pub(crate) const fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A command for the same server and tenant, to type next.
+    pub(crate) fn command(&self, rest: &str) -> String {
+        format!("codenode {rest}{}", self.hint)
+    }
+
+    /// The path of something that belongs to the tenant.
+    ///
+    /// # Errors
+    /// If nobody said which tenant.
+    pub(crate) fn of_tenant(&self, rest: &str) -> anyhow::Result<String> {
+        let tenant = self.tenant.as_ref().context(
+            "which tenant? Say --tenant ID, set CODENODE_TENANT, or keep one with `codenode login URL --tenant ID`",
+        )?;
+        Ok(format!("/v1/tenants/{tenant}{rest}"))
+    }
+
+    /// The path of something that belongs to a node of the tenant.
+    ///
+    /// # Errors
+    /// If nobody said which tenant.
+    pub(crate) fn of_node(&self, node: &NodeId, rest: &str) -> anyhow::Result<String> {
+        self.of_tenant(&format!("/nodes/{node}{rest}"))
+    }
+
+    /// Says that something is gone.
+    ///
+    /// # Errors
+    /// If whoever reads has gone.
+    pub(crate) fn deleted(&self, what: &str, id: &str) -> anyhow::Result<ExitCode> {
+        let mut out = anstream::stdout();
+        if self.json {
+            writeln!(out, "{}", serde_json::json!({ "deleted": { what: id } }))?;
+        } else {
+            writeln!(out, "deleted the {what} {id}")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// # Errors
+    /// A [`Problem`] where the server says no, here and below; another error where it says nothing.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(Method::GET, path, HeaderMap::new(), SendBody::none(), ANSWER_TIME)?.good()
+    }
+
+    /// The answer to a question that has an answer with every status.
+    ///
+    /// # Errors
+    /// If the server says nothing.
+    pub(crate) fn get_any(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(Method::GET, path, HeaderMap::new(), SendBody::none(), ANSWER_TIME)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(Method::DELETE, path, HeaderMap::new(), SendBody::none(), ANSWER_TIME)?.good()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+        self.post_json(path, body, None, ANSWER_TIME)
+    }
+
+    /// Posts what the server may have to compile something for; of the version that was seen, where that matters.
+    pub(crate) fn post_patiently(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        seen: Option<u64>,
+    ) -> anyhow::Result<Answer> {
+        self.post_json(path, body, seen, COMPILE_TIME)
+    }
+
+    /// Posts bytes, `length` of them.
+    pub(crate) fn upload(&self, path: &str, mut bytes: impl Read, length: u64) -> anyhow::Result<Answer> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/wasm"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        self.send(Method::POST, path, headers, SendBody::from_reader(&mut bytes), COMPILE_TIME)?.good()
+    }
+
+    fn post_json(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        seen: Option<u64>,
+        deadline: Duration,
+    ) -> anyhow::Result<Answer> {
+        let body = serde_json::to_vec(body)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        if let Some(seen) = seen {
+            headers.insert(IF_MATCH, HeaderValue::from_str(&format!("\"{seen}\""))?);
+        }
+        self.send(Method::POST, path, headers, SendBody::from_reader(&mut body.as_slice()), deadline)?.good()
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: SendBody<'_>,
+        deadline: Duration,
+    ) -> anyhow::Result<Answer> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.server)).body(body)?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        let agent = self.agent.get_or_init(|| self.agent());
+        let request = agent.configure_request(request).timeout_global(Some(deadline)).build();
+        let mut response = agent.run(request).map_err(|error| self.silence(&error, deadline))?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+        let body = body.with_context(|| format!("the answer of {} broke off", self.server))?;
+        Ok(Answer { status, body })
+    }
+
+    fn agent(&self) -> Agent {
+        let config = Agent::config_builder()
+            .timeout_connect(Some(CONNECT_TIME))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("codenode/", env!("CARGO_PKG_VERSION")));
+        if self.server.is_loopback() { config.proxy(None).build().into() } else { config.build().into() }
+    }
+
+    /// Why there is no answer, and what to do.
+    fn silence(&self, error: &ureq::Error, deadline: Duration) -> anyhow::Error {
+        let server = &self.server;
+        let elsewhere = "start one with `codenode serve`, or name another with --server or CODENODE_SERVER";
+        if matches!(error, ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return anyhow!("no server answers at {server}: {elsewhere}");
+        }
+        if matches!(
+            error,
+            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve)
+                | ureq::Error::ConnectionFailed
+                | ureq::Error::HostNotFound
+        ) {
+            return anyhow!("{server} cannot be reached ({error}): {elsewhere}");
+        }
+        if matches!(error, ureq::Error::Timeout(_)) {
+            let deadline = humantime::format_duration(deadline);
+            return anyhow!("{server} did not answer within {deadline}; what it was asked to do may be done");
+        }
+        anyhow!("{server} did not answer: {error}")
+    }
+}
+
+impl Answer {
+    /// The JSON of an answer to a good request, without control characters that a terminal would obey.
+    pub(crate) fn json(&self) -> String {
+        output::json(&self.body)
+    }
+
+    /// What it says, as far as it is needed here.
+    ///
+    /// # Errors
+    /// If the server speaks another language.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        serde_json::from_str(&self.body).with_context(|| {
+            format!(
+                "the server's answer makes no sense to codenode {}: is it another version? `--json` prints what it says",
+                env!("CARGO_PKG_VERSION")
+            )
+        })
+    }
+
+    /// Writes it for a script, or reads it and writes it for a person.
+    ///
+    /// # Errors
+    /// If the server speaks another language, or whoever reads has gone.
+    pub(crate) fn show<T: DeserializeOwned>(
+        &self,
+        client: &Client,
+        person: impl FnOnce(&mut dyn Write, T) -> std::io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut out = anstream::stdout();
+        if client.json() {
+            writeln!(out, "{}", self.json())?;
+        } else {
+            person(&mut out, self.read()?)?;
+        }
+        Ok(())
+    }
+
+    fn good(self) -> anyhow::Result<Self> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        match serde_json::from_str::<Problem>(&self.body) {
+            Ok(problem) => Err(problem.into()),
+            Err(_) => bail!(
+                "the answer has the status {} and is not the management side's: is the URL that of the front door, or of another program?",
+                self.status
+            ),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::Timestamp;
+use model::{Cause, NodeId};
+use serde::Deserialize;
+
+use crate::output;
+use crate::remote::{OfTenant, Table, moment, newest_runs};
+
+#[derive(clap::Args)]
+pub(crate) struct Runs {
+    /// Only those of this node
+    #[arg(long, value_name = "ID")]
+    node: Option<NodeId>,
+    /// Only bot breaks with this cause, such as `trap` or `out_of_time`
+    #[arg(long)]
+    cause: Option<Cause>,
+    /// How many, the newest first
+    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    limit: usize,
+    #[command(flatten)]
+    of: OfTenant,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    runs: Vec<Told>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    id: String,
+    tenant: String,
+    node: String,
+    started_at: Timestamp,
+    cause: Option<String>,
+    detail: Option<String>,
+    usage: Usage,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    wall_micros: u64,
+    cpu_micros: u64,
+    memory_bytes: u64,
+}
+
+impl Runs {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let client = self.of.client()?;
+        newest_runs(&client, self.node.as_ref(), self.cause, self.limit)?.show(&client, |out, listed: Listed| {
+            if listed.runs.is_empty() {
+                return writeln!(out, "no such runs are kept");
+            }
+            let mut table = Table::new(&["STARTED", "RUN", "NODE", "OUTCOME", "WALL", "CPU", "MEMORY", "DETAIL"]);
+            for Told { id, tenant, node, started_at, cause, detail, usage } in listed.runs {
+                table.row([
+                    moment(started_at),
+                    id,
+                    format!("{tenant}/{node}"),
+                    cause.unwrap_or_else(|| "reply".to_owned()),
+                    output::time(Duration::from_micros(usage.wall_micros)),
+                    output::time(Duration::from_micros(usage.cpu_micros)),
+                    ByteSize(usage.memory_bytes).to_string(),
+                    detail.unwrap_or_default(),
+                ]);
+            }
+            table.write(out)
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,374 @@
+//! The subcommands that talk to a server, as a shell sees them: from an empty server to a node that answers, and back.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::server::{CODENODE, SECRET, Server, TOKEN, event, guest};
+
+/// Somebody at a shell, with a home of their own.
+struct Shell {
+    home: TempDir,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Shell {
+    /// Whoever knows no server.
+    fn new() -> Self {
+        Self { home: TempDir::new().unwrap(), environment: Vec::new() }
+    }
+
+    /// Whoever has the server's token in the environment, and means the tenant `acme`.
+    fn of(server: &Server) -> Self {
+        Self::new().with("CODENODE_SERVER", &url(server)).with("CODENODE_KEY", TOKEN).with("CODENODE_TENANT", "acme")
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    fn type_in(&self, line: &str, input: &[u8]) -> Done {
+        let mut child = Command::new(CODENODE)
+            .args(line.split_whitespace())
+            .env_clear()
+            .env("HOME", self.home.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that fails before it reads its input closes the pipe.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Done(child.wait_with_output().unwrap(), line.to_owned())
+    }
+
+    /// A command that must go well, and what it says.
+    fn does(&self, line: &str) -> String {
+        self.type_in(line, b"").exits(0).out()
+    }
+
+    fn json(&self, line: &str) -> Value {
+        self.type_in(&format!("{line} --json"), b"").exits(0).json()
+    }
+}
+
+struct Done(Output, String);
+
+impl Done {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.0.status.code(), Some(code), "{}: {}{}", self.1, self.out(), self.err());
+        self
+    }
+
+    /// Fails with exit code 2 and these words.
+    #[track_caller]
+    fn says_why(self, words: &str) {
+        let done = self.exits(2);
+        assert!(done.err().contains(words), "{}: {}", done.1, done.err());
+    }
+
+    fn out(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    fn err(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out()).unwrap_or_else(|error| panic!("{}: {error}: {}", self.1, self.out()))
+    }
+}
+
+fn url(server: &Server) -> String {
+    format!("http://{}", server.management)
+}
+
+/// The line that deploys a guest to the node `SHOP`.
+fn deploy(name: &str, more: &str) -> String {
+    format!("deploy {} --node SHOP {more}", guest(name).display())
+}
+
+/// A server with the tenant `acme` and its node `SHOP`, and somebody who may do everything there.
+fn shop() -> (Server, Shell) {
+    let server = Server::start("");
+    let shell = Shell::of(&server);
+    shell.does("tenant create acme");
+    shell.does("node create SHOP");
+    shell.type_in("secret set SHOP", SECRET.as_bytes()).exits(0);
+    (server, shell)
+}
+
+fn answer(server: &Server) -> String {
+    let answer = server.send("SHOP", &event("product_name", "speaker"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
+#[test]
+fn a_node_is_deployed_replaced_and_rolled_back() {
+    let (server, shell) = shop();
+    let first = shell.does(&deploy("product-price", "--note first"));
+    assert!(
+        first.contains("revision  1 of SHOP") && first.contains("revision 1 serves now, at /hooks/acme/SHOP"),
+        "{first}"
+    );
+    assert!(!first.contains("rollback"), "{first}");
+    assert!(answer(&server).contains("1500"));
+
+    let second = shell.does(&deploy("order-status", "--note second --end-node --limit memory=32MiB"));
+    for part in [
+        "against 1, which is live:\n  another artifact",
+        "- end_node false",
+        "+ end_node true",
+        "+ limits.memory 33554432",
+    ] {
+        assert!(second.contains(part), "{part} is not in:\n{second}");
+    }
+    assert!(second.contains("back to 1: codenode rollback SHOP --tenant acme --server http://"), "{second}");
+    assert!(answer(&server).contains("Which order"));
+
+    shell.does("rollback SHOP");
+    assert!(answer(&server).contains("1500"));
+    shell.does("promote SHOP 2");
+    assert!(answer(&server).contains("Which order"));
+    shell.does("rollback SHOP --to 1");
+    assert!(answer(&server).contains("1500"));
+
+    let revisions = shell.does("revisions SHOP");
+    let lines: Vec<&str> = revisions.lines().collect();
+    assert!(
+        lines[0].starts_with("REVISION") && lines[1].starts_with("2  ") && lines[1].ends_with("second"),
+        "{revisions}"
+    );
+    assert!(lines[2].starts_with("1  ") && lines[2].contains(" live ") && lines[2].ends_with("first"), "{revisions}");
+    assert!(shell.does("node show SHOP").contains("webhook   /hooks/acme/SHOP"));
+    assert!(shell.does("status").contains("acme/SHOP  live       revision 1"), "{}", shell.does("status"));
+}
+
+#[test]
+fn a_revision_that_breaks_on_the_event_is_not_promoted() {
+    let (server, shell) = shop();
+    shell.does(&deploy("product-price", ""));
+    let broken = shell.type_in(&deploy("naughty", "--event -"), &event("misbehave", "panic")).exits(1);
+    for part in ["bot break  trap  (blame: author)", "the cat walked", "not promoted; revision 1 goes on serving"] {
+        assert!(broken.out().contains(part), "{part} is not in:\n{}", broken.out());
+    }
+    assert!(answer(&server).contains("1500"));
+    let json = shell.type_in(&deploy("naughty", "--event - --json"), &event("misbehave", "panic")).exits(1).json();
+    assert_eq!(json["test"]["outcome"]["bot_break"]["cause"], "trap");
+    assert_eq!((&json["revision"]["number"], &json["node"]), (&3.into(), &Value::Null));
+
+    let good = shell.type_in(&deploy("order-status", "--event - --no-promote"), &event("product_id", "71")).exits(0);
+    assert!(
+        good.out().contains("Order 71 is on its way.") && good.out().contains("codenode promote SHOP 4"),
+        "{}",
+        good.out()
+    );
+    assert!(answer(&server).contains("1500"));
+}
+
+#[test]
+fn a_test_shows_what_a_run_would() {
+    let (_server, shell) = shop();
+    shell.type_in("test SHOP --event -", &event("a", "b")).says_why("nothing is live yet");
+    shell.does(&deploy("order-status", ""));
+    let shown = shell.type_in("test SHOP --event -", &event("product_id", "71")).exits(0).out();
+    for part in ["bot  Order 71 is on its way.", "\nusage\n", "\nlog\n", "status of order 71"] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+    shell.does(&deploy("naughty", "--no-promote"));
+    let broken = shell.type_in("test SHOP --event - --revision 2 --json", &event("misbehave", "panic")).exits(1).json();
+    assert_eq!(broken["outcome"]["bot_break"]["cause"], "trap");
+    shell.type_in("test SHOP --event - --revision 9", &event("a", "b")).says_why("revision 9");
+    shell.type_in("test SHOP --event -", b"[1]").says_why("must be a JSON object");
+}
+
+#[test]
+fn runs_and_their_logs_are_shown() {
+    let (server, shell) = shop();
+    assert!(shell.does("runs").contains("no such runs"));
+    shell.does(&deploy("order-status", ""));
+    let run = server.send("SHOP", &event("product_id", "71"));
+    server.record(&run);
+    let runs = shell.does("runs --node SHOP");
+    assert!(runs.contains(run.header("x-codenode-run").unwrap()) && runs.contains("acme/SHOP  reply"), "{runs}");
+    assert!(shell.does("runs --cause trap").contains("no such runs"));
+    assert!(shell.does("logs SHOP").contains("status of order 71"));
+    let record = shell.json("logs SHOP");
+    assert_eq!(record["log"]["lines"][0]["level"], "info");
+
+    shell.does(&deploy("naughty", ""));
+    server.record(&server.send("SHOP", &event("misbehave", "panic")));
+    assert!(shell.does("logs SHOP --limit 1").contains("break    trap: "), "{}", shell.does("logs SHOP"));
+}
+
+#[test]
+fn logs_are_followed_without_a_line_twice() {
+    let (server, shell) = shop();
+    shell.does(&deploy("order-status", ""));
+    server.record(&server.send("SHOP", &event("product_id", "71")));
+    let mut following = Command::new(CODENODE)
+        .args(["logs", "SHOP", "--follow"])
+        .env_clear()
+        .env("HOME", shell.home.path())
+        .envs(shell.environment.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(following.stdout.take().unwrap()));
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().contains("order 71"));
+    for order in ["72", "73"] {
+        server.record(&server.send("SHOP", &event("product_id", order)));
+        let line = next();
+        assert!(line.contains(&format!("order {order}")), "{line}");
+    }
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+#[test]
+fn a_bad_artifact_is_refused_with_its_problems() {
+    let (_server, shell) = shop();
+    let bad = shell.home.path().join("bad.wasm");
+    fs::write(&bad, "(module)").unwrap();
+    let refused = shell.type_in(&format!("deploy {} --node SHOP", bad.display()), b"").exits(1);
+    assert!(refused.err().contains("refuses the artifact:\n  - it is WebAssembly text"), "{}", refused.err());
+    shell.type_in("deploy /no/such.wasm --node SHOP", b"").says_why("cannot read /no/such.wasm");
+    shell.type_in(&deploy("product-price", "--limit memory=9GiB"), b"").says_why("the limit `memory` is 9.0 GiB");
+    assert_eq!(shell.json("revisions SHOP")["revisions"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_node_is_made_only_if_that_is_wanted() {
+    let server = Server::start("");
+    let shell = Shell::of(&server);
+    shell.does("tenant create acme");
+    shell.type_in(&deploy("product-price", ""), b"").says_why("--create makes the node");
+    let made = shell.type_in(&deploy("product-price", "--create"), b"").exits(0);
+    assert!(made.out().contains("revision 1 serves now"), "{}", made.out());
+    assert!(made.err().contains("codenode secret set SHOP"), "{}", made.err());
+}
+
+#[test]
+fn without_the_right_key_nothing_is_told_and_what_to_type_is() {
+    let server = Server::start("");
+    let url = url(&server);
+    let stranger = Shell::new();
+    stranger.type_in(&format!("status --server {url}"), b"").says_why(&format!("keep one with `codenode login {url}`"));
+    let wrong = Shell::of(&server).with("CODENODE_KEY", "cn_0123456789abcdef_wrong");
+    wrong.type_in("tenant list", b"").says_why("`codenode login` takes another key");
+    stranger.type_in(&format!("login {url}"), b"wrong\n").says_why("this key is wrong");
+    assert!(!stranger.home.path().join(".config").exists());
+    stranger.type_in(&format!("login {url}"), b"").says_why("nothing came");
+
+    let operator = Shell::of(&server);
+    operator.does("tenant create acme");
+    let key = operator.does("key create --role read --label ci --expires-in 90d");
+    let reader = Shell::of(&server).with("CODENODE_KEY", key.trim());
+    reader.type_in("node create SHOP", b"").says_why("this takes the role `admin`, and your key has `read`");
+    reader.type_in("node list --tenant other", b"").says_why("there is no such tenant");
+    let id = key.split('_').nth(1).unwrap();
+    assert!(operator.does("key list").contains(id));
+    operator.type_in(&format!("key delete {id}"), b"").says_why("--yes");
+    operator.does(&format!("key delete {id} --yes"));
+    reader.type_in("node list", b"").says_why("this key is wrong");
+    operator.type_in("node list --tenant ../x", b"").says_why("not a valid id");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_named() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let shell = Shell::new().with("CODENODE_KEY", "k").with("CODENODE_SERVER", &format!("http://{closed}"));
+    shell
+        .type_in("status", b"")
+        .says_why(&format!("no server answers at http://{closed}: start one with `codenode serve`"));
+    shell.type_in("status --server http://", b"").says_why("no server's URL");
+    let server = Server::start("");
+    let door = format!("status --server http://{}", server.front_door);
+    shell.type_in(&door, b"").says_why("is the URL that of the front door");
+}
+
+#[test]
+fn a_login_is_kept_for_its_owner_and_its_server_alone() {
+    let server = Server::start("");
+    Shell::of(&server).does("tenant create acme");
+    let shell = Shell::new();
+    let kept = shell.type_in(&format!("login {} --tenant acme", url(&server)), TOKEN.as_bytes()).exits(0);
+    assert!(!kept.out().contains(TOKEN));
+    let file = shell.home.path().join(".config/codenode/login.toml");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    assert!(shell.does("node list").contains("no nodes yet: codenode node create ID\n"));
+
+    let elsewhere = Server::start("");
+    let other = format!("node list --server {}", url(&elsewhere));
+    shell.type_in(&other, b"").says_why("there is no key for");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(shell.type_in("node list", b"").exits(0).err().contains("warning: others can read the key"));
+    fs::write(&file, "key = ").unwrap();
+    shell.type_in("node list", b"").says_why("run `codenode login` again");
+
+    let warned =
+        Shell::new().with("CODENODE_KEY", "k").type_in("status --server http://codenode.invalid", b"").exits(2);
+    assert!(warned.err().contains("for everybody on the way to read"), "{}", warned.err());
+}
+
+#[test]
+fn whatever_a_script_asks_is_answered_in_json() {
+    let (server, shell) = shop();
+    shell.does(&deploy("product-price", ""));
+    let again = shell.json(&deploy("product-price", ""));
+    assert_eq!((&again["artifact"]["is_new"], &again["diff"]["same_artifact"]), (&false.into(), &true.into()));
+    assert_eq!((&again["node"]["live"], &again["test"]), (&2.into(), &Value::Null));
+    server.record(&server.send("SHOP", &event("product_name", "speaker")));
+    for (line, pointer) in [
+        ("tenant list", "/tenants/0/id"),
+        ("tenant create other", "/id"),
+        ("tenant delete other --yes", "/deleted/tenant"),
+        ("node create EMPTY --scheme standard", "/door/schemes/0"),
+        ("node list", "/nodes/1/id"),
+        ("node show SHOP", "/live"),
+        ("node delete EMPTY --yes", "/deleted/node"),
+        ("secret list SHOP", "/secrets/0/id"),
+        ("key create --role deploy", "/key"),
+        ("key create --role operator", "/key"),
+        ("key list", "/keys/0/id"),
+        ("key list --operators", "/keys/0/id"),
+        ("revisions SHOP --limit 1", "/next"),
+        ("promote SHOP 1", "/live"),
+        ("rollback SHOP", "/live"),
+        ("runs", "/runs/0/id"),
+        ("status", "/ready/status"),
+        ("status", "/serving/nodes/0/node"),
+    ] {
+        let json = shell.json(line);
+        assert!(json.pointer(pointer).is_some_and(|found| !found.is_null()), "{line}: {pointer} is not in {json}");
+    }
+}
+
+#[test]
+fn secrets_come_from_standard_input_and_are_never_shown() {
+    let (server, shell) = shop();
+    shell.does(&deploy("product-price", ""));
+    shell.type_in("secret set SHOP", b"short\n").says_why("the secret is too short");
+    let other = b"another secret that only tests know\n";
+    shell.type_in("secret set SHOP --retire-older-in 24h", other).exits(0);
+    assert!(answer(&server).contains("1500"), "the older one is still good");
+    let listed = shell.json("secret list SHOP");
+    assert!(!listed.to_string().contains("only tests know"));
+    let older = listed["secrets"][0]["id"].as_str().unwrap();
+    assert!(listed["secrets"][0]["retires_at"].is_string(), "{listed}");
+    shell.does(&format!("secret delete SHOP {older} --yes"));
+    assert_eq!(server.send("SHOP", &event("product_name", "speaker")).status, 401);
+}
