@@ -11,6 +11,7 @@ mod limits;
 mod log;
 mod message;
 mod outcome;
+pub mod quota;
 mod reply;
 mod run;
 
@@ -21,5 +22,6 @@ pub use limits::{LimitError, Limits, Overrides};
 pub use log::{Level, Line, Log};
 pub use message::Message;
 pub use outcome::{Blame, BotBreak, Cause, Frame, Outcome, UnknownCause};
+pub use quota::{Quota, QuotaError};
 pub use reply::{Reply, ReplyError};
 pub use run::{Run, Usage};
