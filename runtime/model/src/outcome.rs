@@ -167,6 +167,8 @@ causes! {
     TooManyCalls = "too_many_calls", Limit;
     /// A service that the handler called failed, and the handler passed that on as its error.
     UpstreamFailed = "upstream_failed", Upstream;
+    /// The tenant has used what its quota allows for now; the run never began.
+    OverQuota = "over_quota", Host;
     /// This host was full; the run never began.
     Overloaded = "overloaded", Host;
     /// No live code to run, its compiled code was gone or damaged, or the host was shutting down.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::{ArtifactId, Limits, NodeId, TenantId};
+use model::{ArtifactId, Limits, NodeId, Quota, TenantId};
 use sandbox::Prepared;
 
 use crate::admission::Share;
@@ -21,7 +21,7 @@ pub(crate) struct Directory {
 }
 
 struct Tenant {
-    share: Arc<Share>,
+    share: Share,
     nodes: HashMap<NodeId, Arc<Live>>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Live {
     pub(crate) end_node: bool,
     pub(crate) human_assistance: bool,
     pub(crate) on_break: OnBreak,
-    pub(crate) share: Arc<Share>,
+    pub(crate) share: Share,
 }
 
 /// How a node stands.
@@ -67,8 +67,7 @@ impl Directory {
         let mut body_bytes = config.limits.event_bytes;
         let mut tenants = HashMap::new();
         for (id, tenant) in &config.tenants {
-            let share = old.share(id);
-            share.set_most(tenant.runs.unwrap_or(config.sandbox.runs_per_tenant));
+            let share = old.share(id, tenant.quota);
             let mut nodes = HashMap::new();
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
@@ -104,8 +103,8 @@ impl Directory {
     }
 
     /// A tenant's share outlives reloads, for runs that are under way count in it.
-    fn share(&self, tenant: &TenantId) -> Arc<Share> {
-        self.tenants.get(tenant).map_or_else(|| Arc::new(Share::new(0)), |tenant| Arc::clone(&tenant.share))
+    fn share(&self, tenant: &TenantId, quota: Quota) -> Share {
+        self.tenants.get(tenant).map_or_else(|| Share::new(quota), |tenant| tenant.share.with(quota))
     }
 }
 
@@ -116,7 +115,7 @@ impl Live {
         config: &config::Node,
         artifacts: &Artifacts,
         before: Option<&Arc<Self>>,
-        share: &Arc<Share>,
+        share: &Share,
     ) -> Self {
         let (code, problems) = match artifacts.get(&config.artifact) {
             Some(Ok(code)) => (Some(Arc::clone(code)), Vec::new()),
@@ -135,7 +134,7 @@ impl Live {
             end_node: config.end_node,
             human_assistance: config.human_assistance,
             on_break: config.on_break.clone(),
-            share: Arc::clone(share),
+            share: share.clone(),
         }
     }
 
@@ -156,8 +155,10 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
+    use crate::admission::{Full, Gate};
     use crate::config::Environment;
 
     fn directory(text: &str, old: &Directory) -> Directory {
@@ -169,7 +170,7 @@ mod tests {
 
     const TWO_NODES: &str = r#"
         [tenants.acme]
-        runs = 3
+        quota = { runs = 3 }
         [tenants.acme.nodes.ONE]
         artifact = "one.wasm"
         secrets = ["it's a secret"]
@@ -203,11 +204,13 @@ mod tests {
         assert_eq!(directory(TWO_NODES, &Directory::empty()).body_bytes(), 1 << 20);
     }
 
-    #[test]
-    fn a_tenants_share_outlives_a_reload() {
+    #[tokio::test]
+    async fn a_tenants_share_outlives_a_reload() {
         let old = directory(TWO_NODES, &Directory::empty());
+        let gate = Gate::new(10, 10, Duration::ZERO);
+        let share = |directory: &Directory| directory.find("acme", "ONE").unwrap().share.clone();
+        let _held = gate.admit(&share(&old)).await.unwrap();
         let new = directory(&TWO_NODES.replace("runs = 3", "runs = 1"), &old);
-        let share = |directory: &Directory| Arc::clone(&directory.find("acme", "ONE").unwrap().share);
-        assert!(Arc::ptr_eq(&share(&old), &share(&new)));
+        assert_eq!(gate.admit(&share(&new)).await.unwrap_err(), Full::Runs);
     }
 }

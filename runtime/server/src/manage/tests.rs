@@ -145,7 +145,7 @@ async fn a_bad_query_is_told_why() {
     limit=0: 400 `limit` is 0: it must be from 1 to 1000
     limit=1000000000: 400 `limit` is 1000000000: it must be from 1 to 1000
     limit=-1: 400 Failed to deserialize query string: limit: invalid digit found in string; the query may hold tenant, node, cause and limit
-    cause=tired: 400 `cause`: no such cause; the causes are trap, exception, exit, reply_not_json, reply_wrong_shape, reply_empty, out_of_time, out_of_cpu, out_of_memory, out_of_stack, reply_too_large, too_many_calls, upstream_failed, overloaded, unavailable, internal
+    cause=tired: 400 `cause`: no such cause; the causes are trap, exception, exit, reply_not_json, reply_wrong_shape, reply_empty, out_of_time, out_of_cpu, out_of_memory, out_of_stack, reply_too_large, too_many_calls, upstream_failed, over_quota, overloaded, unavailable, internal
     tenant=a/b: 400 `tenant`: `a/b` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
     tenants=acme: 400 Failed to deserialize query string: tenants: unknown field `tenants`, expected one of `tenant`, `node`, `cause`, `limit`; the query may hold tenant, node, cause and limit
     limit=1&limit=2: 400 Failed to deserialize query string: duplicate field `limit`; the query may hold tenant, node, cause and limit

@@ -102,7 +102,7 @@ fn of_break(bot_break: &BotBreak, on_break: &OnBreak, retry_after: Duration) -> 
         OnBreak::Fail => {
             let status = status_of(cause);
             let mut answer = error(status, &format!("bot break: {cause}"));
-            if status == StatusCode::SERVICE_UNAVAILABLE {
+            if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -117,6 +117,7 @@ fn of_break(bot_break: &BotBreak, on_break: &OnBreak, retry_after: Duration) -> 
 const fn status_of(cause: Cause) -> StatusCode {
     match cause {
         Cause::OutOfTime | Cause::OutOfCpu => StatusCode::GATEWAY_TIMEOUT,
+        Cause::OverQuota => StatusCode::TOO_MANY_REQUESTS,
         Cause::Overloaded | Cause::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Cause::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Cause::Trap
@@ -190,6 +191,7 @@ mod tests {
         502 x-codenode-break: reply_too_large {"error":"bot break: reply_too_large"}
         502 x-codenode-break: too_many_calls {"error":"bot break: too_many_calls"}
         502 x-codenode-break: upstream_failed {"error":"bot break: upstream_failed"}
+        429 x-codenode-break: over_quota retry-after: 2 {"error":"bot break: over_quota"}
         503 x-codenode-break: overloaded retry-after: 2 {"error":"bot break: overloaded"}
         503 x-codenode-break: unavailable retry-after: 2 {"error":"bot break: unavailable"}
         500 x-codenode-break: internal {"error":"bot break: internal"}
