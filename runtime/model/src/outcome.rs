@@ -100,14 +100,21 @@ pub enum Blame {
     Host,
 }
 
-impl fmt::Display for Blame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Blame {
+    /// The stable name, such as `author`.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Author => "author",
             Self::Limit => "limit",
             Self::Upstream => "upstream",
             Self::Host => "host",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Gate {
 /// The right to one run; dropped, it is the next one's.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _host: HostPermit,
+    host: HostPermit,
     _place: Place,
 }
 
@@ -59,12 +59,29 @@ impl Gate {
         let mut place = share.take()?;
         let host = self.permits.get(share, self.queue_wait).await?;
         place.begin();
-        Ok(Permit { _host: host, _place: place })
+        Ok(Permit { host, _place: place })
+    }
+
+    /// Runs that could begin at once.
+    pub(crate) fn free(&self) -> usize {
+        self.permits.free()
+    }
+
+    /// Events that wait in the queue.
+    pub(crate) fn waiting(&self) -> usize {
+        self.permits.waiting()
     }
 
     /// When it is worth coming back to a host that could not run an event, for `Retry-After`.
     pub(crate) fn retry_after(&self) -> Duration {
         self.queue_wait.max(SOON)
+    }
+}
+
+impl Permit {
+    /// How long its event stood in the queue.
+    pub(crate) const fn waited(&self) -> Duration {
+        self.host.waited
     }
 }
 

@@ -12,6 +12,7 @@ use sandbox::Prepared;
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
 use crate::config::{self, Config, OnBreak};
+use crate::metrics::{Meter, Times};
 use crate::webhook::signature::Verifier;
 
 /// Every configured node.
@@ -20,8 +21,10 @@ pub(crate) struct Directory {
     body_bytes: u64,
 }
 
-struct Tenant {
-    share: Share,
+/// The owner of nodes, and what they share.
+pub(crate) struct Tenant {
+    pub(crate) share: Share,
+    pub(crate) times: Arc<Times>,
     nodes: HashMap<NodeId, Arc<Live>>,
 }
 
@@ -41,6 +44,7 @@ pub(crate) struct Live {
     pub(crate) human_assistance: bool,
     pub(crate) on_break: OnBreak,
     pub(crate) share: Share,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// How a node stands.
@@ -67,15 +71,15 @@ impl Directory {
         let mut body_bytes = config.limits.event_bytes;
         let mut tenants = HashMap::new();
         for (id, tenant) in &config.tenants {
-            let share = old.share(id, tenant.quota);
+            let (share, times) = (old.share(id, tenant.quota), old.times(id));
             let mut nodes = HashMap::new();
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                let live = Live::new(id, node_id, node, artifacts, before, &share);
+                let live = Live::new(id, node_id, node, artifacts, before, &share, &times);
                 body_bytes = body_bytes.max(live.limits.event_bytes);
                 nodes.insert(node_id.clone(), Arc::new(live));
             }
-            tenants.insert(id.clone(), Tenant { share, nodes });
+            tenants.insert(id.clone(), Tenant { share, times, nodes });
         }
         Self { tenants, body_bytes }
     }
@@ -97,14 +101,37 @@ impl Directory {
         nodes
     }
 
+    /// Every tenant, by name.
+    pub(crate) fn tenants(&self) -> Vec<(&TenantId, &Tenant)> {
+        let mut tenants: Vec<(&TenantId, &Tenant)> = self.tenants.iter().collect();
+        tenants.sort_by_key(|(id, _)| *id);
+        tenants
+    }
+
     /// All code that serves.
     pub(crate) fn prepared(&self) -> impl Iterator<Item = &Arc<Prepared>> {
         self.tenants.values().flat_map(|tenant| tenant.nodes.values()).filter_map(|live| live.code.as_ref())
     }
 
+    /// What was measured of a tenant outlives reloads too.
+    fn times(&self, tenant: &TenantId) -> Arc<Times> {
+        self.tenants.get(tenant).map_or_else(Arc::default, |tenant| Arc::clone(&tenant.times))
+    }
+
     /// A tenant's share outlives reloads, for runs that are under way count in it.
     fn share(&self, tenant: &TenantId, quota: Quota) -> Share {
         self.tenants.get(tenant).map_or_else(|| Share::new(quota), |tenant| tenant.share.with(quota))
+    }
+}
+
+impl Condition {
+    /// The stable name, such as `live`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Outdated => "outdated",
+            Self::Unavailable => "unavailable",
+        }
     }
 }
 
@@ -116,6 +143,7 @@ impl Live {
         artifacts: &Artifacts,
         before: Option<&Arc<Self>>,
         share: &Share,
+        times: &Arc<Times>,
     ) -> Self {
         let (code, problems) = match artifacts.get(&config.artifact) {
             Some(Ok(code)) => (Some(Arc::clone(code)), Vec::new()),
@@ -135,6 +163,7 @@ impl Live {
             human_assistance: config.human_assistance,
             on_break: config.on_break.clone(),
             share: share.clone(),
+            meter: before.map_or_else(|| Arc::new(Meter::new(Arc::clone(times))), |live| Arc::clone(&live.meter)),
         }
     }
 

@@ -9,6 +9,7 @@ mod descriptors;
 mod directory;
 mod listen;
 mod manage;
+mod metrics;
 mod recorder;
 mod reload;
 mod server;

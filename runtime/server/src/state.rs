@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::admission::Gate;
 use crate::config::{Config, Token};
 use crate::directory::Directory;
+use crate::listen::Seats;
+use crate::metrics::Refusals;
 use crate::recorder::Recorder;
 
 /// One for each server.
@@ -19,10 +21,21 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) recorder: Recorder,
     pub(crate) sandbox: Sandbox,
+    pub(crate) refusals: Refusals,
+    pub(crate) doors: Doors,
     /// Replaced by a reload, so that a token can be rotated without a restart.
     pub(crate) token: ArcSwapOption<Token>,
     pub(crate) last_reload: ArcSwapOption<Reload>,
+    /// Whether the metrics are shown without the token.
+    pub(crate) open_metrics: bool,
     phase: AtomicU8,
+}
+
+/// The connections of both listeners.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    pub(crate) front_door: Seats,
+    pub(crate) management: Seats,
 }
 
 /// How the last attempt to take over changed files went.
@@ -47,15 +60,18 @@ pub(crate) enum Phase {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, sandbox: Sandbox) -> Self {
+    pub(crate) fn new(config: &Config, sandbox: Sandbox, doors: Doors) -> Self {
         let runs = &config.sandbox;
         Self {
             directory: ArcSwap::from_pointee(Directory::empty()),
             gate: Gate::new(runs.runs, runs.queue, runs.queue_wait),
             recorder: Recorder::new(config.management.keep_runs, config.management.keep_runs_bytes),
             sandbox,
+            refusals: Refusals::default(),
+            doors,
             token: ArcSwapOption::new(config.management.token.clone().map(Arc::new)),
             last_reload: ArcSwapOption::empty(),
+            open_metrics: config.management.open_metrics,
             phase: AtomicU8::new(0),
         }
     }
@@ -105,6 +121,6 @@ pub(crate) mod tests {
             stack_bytes: 512 << 10,
             tick: sandbox::DEFAULT_TICK,
         });
-        (folder, Arc::new(State::new(&config, sandbox.unwrap())))
+        (folder, Arc::new(State::new(&config, sandbox.unwrap(), Doors::default())))
     }
 }

@@ -11,6 +11,7 @@ mod http;
 mod http2;
 mod idle;
 mod instructions;
+mod metrics;
 mod quotas;
 mod reload;
 mod server;

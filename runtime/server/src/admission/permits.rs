@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::queue::{Queue, Ticket};
 use super::{Full, Share};
@@ -29,7 +30,11 @@ const QUEUED: usize = usize::MAX;
 
 /// One of them. Dropped, it is the next one's.
 #[derive(Debug)]
-pub(super) struct HostPermit(Permits);
+pub(super) struct HostPermit {
+    permits: Permits,
+    /// How long it was waited for in the queue.
+    pub(super) waited: Duration,
+}
 
 /// A place in the queue; dropped, it is given up.
 struct Waiting<'a> {
@@ -55,21 +60,23 @@ impl Permits {
                 break waiting?;
             }
         };
+        let joined = Instant::now();
         match tokio::time::timeout(queue_wait, &mut waiting.turn).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(mut permit)) => {
+                permit.waited = joined.elapsed();
+                Ok(permit)
+            }
             Ok(Err(_pushed_out)) => Err(Full::Queue),
             Err(_elapsed) => Err(Full::Waited),
         }
     }
 
     /// Permits that nobody has.
-    #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         Some(self.0.free.load(Ordering::Relaxed)).filter(|free| *free != QUEUED).unwrap_or(0)
     }
 
     /// Events that wait.
-    #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.queue().len()
     }
@@ -78,7 +85,12 @@ impl Permits {
     fn take(&self) -> Option<HostPermit> {
         let one_less = |free: usize| if free == QUEUED { None } else { free.checked_sub(1) };
         self.0.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).ok()?;
-        Some(HostPermit(self.clone()))
+        Some(self.permit())
+    }
+
+    /// A permit, for one that was free or has come back.
+    fn permit(&self) -> HostPermit {
+        HostPermit { permits: self.clone(), waited: Duration::ZERO }
     }
 
     /// A place in the queue, if there is one; `None` if a permit has become free meanwhile.
@@ -125,10 +137,10 @@ impl Permits {
 
 impl Drop for HostPermit {
     fn drop(&mut self) {
-        while !self.0.put_back() {
-            if let Some(next) = self.0.next() {
+        while !self.permits.put_back() {
+            if let Some(next) = self.permits.next() {
                 // If it has just left, it drops the permit, which goes to the next one then.
-                let _ = next.send(Self(self.0.clone()));
+                let _ = next.send(self.permits.permit());
                 return;
             }
         }

@@ -77,7 +77,6 @@ impl<W> Queue<W> {
         }
     }
 
-    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.waiting
     }

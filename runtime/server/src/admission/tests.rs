@@ -14,7 +14,7 @@ fn share(runs: u32) -> Share {
 
 /// How many permits are free, and how many events wait.
 fn standing(gate: &Gate) -> (usize, usize) {
-    (gate.permits.free(), gate.permits.waiting())
+    (gate.free(), gate.waiting())
 }
 
 #[tokio::test]

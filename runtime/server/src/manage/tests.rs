@@ -34,7 +34,7 @@ async fn get(state: &Arc<State>, path: &str, token: Option<&str>) -> (StatusCode
 #[tokio::test]
 async fn only_health_is_open() {
     let (_folder, state) = state(CONFIG);
-    for path in ["/v1/runs", "/v1/nodes", "/v1/runs/0199a5b0-0000-7000-8000-000000000000"] {
+    for path in ["/v1/runs", "/v1/nodes", "/metrics", "/v1/runs/0199a5b0-0000-7000-8000-000000000000"] {
         for token in [None, Some(""), Some("0123456789abcdeF"), Some("0123456789abcde")] {
             assert_eq!(get(&state, path, token).await.0, StatusCode::UNAUTHORIZED, "{path} {token:?}");
         }
@@ -50,6 +50,13 @@ async fn without_a_token_nobody_is_told_anything_but_how_to_set_one() {
     let (status, body) = get(&state, "/v1/runs", Some("")).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(body["detail"].as_str().unwrap().starts_with("no management token is configured: set `token`"), "{body}");
+}
+
+#[tokio::test]
+async fn metrics_are_open_to_all_only_where_that_is_said() {
+    let (_folder, state) = state("[management]\nopen_metrics = true\n");
+    assert_eq!(get(&state, "/metrics", None).await.0, StatusCode::OK);
+    assert_eq!(get(&state, "/v1/runs", None).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use model::{BotBreak, Cause, EventError, Outcome, Reply, RunId};
 
 use super::media_type::Unsupported;
 use crate::config::OnBreak;
+use crate::metrics::Reason;
 
 /// Every answer's body is whole and small.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -53,6 +54,23 @@ impl Refusal {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::DuplicateSignature | Self::NotAnEvent(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+        }
+    }
+}
+
+impl Refusal {
+    /// What it is counted as.
+    pub(super) const fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::MethodNotAllowed => Reason::MethodNotAllowed,
+            Self::Unsupported(_) => Reason::UnsupportedMediaType,
+            Self::TooLarge => Reason::TooLarge,
+            Self::TooSlow => Reason::TooSlow,
+            Self::Broken => Reason::Incomplete,
+            Self::DuplicateSignature => Reason::DuplicateSignature,
+            Self::Unauthorized => Reason::Unauthorized,
+            Self::NotAnEvent(_) => Reason::NotAnEvent,
         }
     }
 }

@@ -73,6 +73,7 @@ impl Door {
         match self.0.accept(request).await {
             Ok(answer) => Ok(answer),
             Err(refusal) => {
+                self.0.state.refusals.count(refusal.reason());
                 debug!(%refusal, "a message was refused");
                 Ok(refusal.into())
             }
@@ -138,11 +139,12 @@ impl Inner {
         };
         let inner = Arc::clone(self);
         let mut run = Box::pin(async move {
+            let waited = Some(permit.waited());
             let run = contained(&inner, &code, &event, &arrival.live).await;
             arrival.live.share.charge(run.usage.cpu_time);
             drop(permit);
             let retry_after = inner.state.gate.retry_after();
-            conclude(arrival, run, retry_after)
+            conclude(arrival, run, waited, retry_after)
         });
         // Nearly every run ends within its first slice, and needs no task of its own.
         if let Poll::Ready((answer, finished)) = poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
@@ -164,17 +166,17 @@ impl Inner {
     fn turn_away(&self, arrival: Arrival, broken: BotBreak, retry_after: Duration) -> Answer {
         let usage = Usage { event_bytes: arrival.event_bytes, ..Usage::default() };
         let run = Run { outcome: Outcome::BotBreak(broken), usage, log: Log::default() };
-        let (answer, finished) = conclude(arrival, run, retry_after);
+        let (answer, finished) = conclude(arrival, run, None, retry_after);
         self.afterwards.take(finished);
         answer
     }
 }
 
 /// The answer to a run, and what is left to do after it.
-fn conclude(arrival: Arrival, run: Run, retry_after: Duration) -> (Answer, Finished) {
+fn conclude(arrival: Arrival, run: Run, waited: Option<Duration>, retry_after: Duration) -> (Answer, Finished) {
     let Arrival { id, started_at, live, .. } = arrival;
     let answer = answer::of_run(id, &run.outcome, &live.on_break, retry_after);
-    (answer, Finished { id, started_at, live, run, caller_left: false })
+    (answer, Finished { id, started_at, live, run, waited, caller_left: false })
 }
 
 /// Runs the handler; a panic of ours stays within the run and becomes its outcome.
