@@ -5,9 +5,11 @@
 mod bench;
 mod demo;
 mod guests;
+mod http;
 mod interpreters;
 mod leash;
 mod program;
+mod services;
 mod steps;
 mod targets;
 mod test;
@@ -33,6 +35,8 @@ enum Command {
     Test,
     /// Set up what is missing and build the guests that the tests run
     Guests,
+    /// Start what the storage tests talk to, tell where it is, and keep it until Ctrl-C
+    Services,
     /// Build the example nodes, serve them, send them signed events and show what comes back
     Demo(demo::Demo),
     /// Measure codenode against every other way to do its job, in one run
@@ -40,13 +44,18 @@ enum Command {
     /// Run a program that ends when this one does
     #[command(name = leash::SUBCOMMAND, hide = true)]
     Leash(leash::Leash),
+    /// Remove a folder when nobody needs it any more
+    #[command(name = services::Sweep::SUBCOMMAND, hide = true)]
+    Sweep(services::Sweep),
 }
 
 fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Leash(leash) => leash.run(),
+        Command::Sweep(sweep) => sweep.run(),
         Command::Test => at_the_root().and_then(|()| test::run()),
         Command::Guests => at_the_root().and_then(|()| guests::run()),
+        Command::Services => at_the_root().and_then(|()| services::run()),
         Command::Bench(bench) => at_the_root().and_then(|()| bench.run()),
         Command::Demo(demo) => at_the_root().and_then(|()| demo.run()),
     };

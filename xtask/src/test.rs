@@ -2,6 +2,7 @@
 
 use crate::guests::{self, SDK_NODES};
 use crate::program::Program;
+use crate::services::{self, Services};
 use crate::steps::Steps;
 use crate::{targets, toolchains};
 
@@ -15,6 +16,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn check(steps: &mut Steps) -> anyhow::Result<()> {
     guests::set_up(steps)?;
     steps.step("set-up: valgrind", toolchains::valgrind)?;
+    services::set_up(steps)?;
     steps.step("format", || Program::cargo().args(["fmt", "--all", "--check"]).run())?;
     steps.step("lints", || {
         Program::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
@@ -32,5 +34,6 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
         Program::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()
     })?;
     guests::build(steps)?;
-    steps.step("tests", || Program::cargo().args(["test", "--workspace"]).run())
+    let services = Services::start(steps)?;
+    steps.step("tests", || Program::cargo().args(["test", "--workspace"]).envs(services.variables()).run())
 }

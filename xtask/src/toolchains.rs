@@ -1,4 +1,4 @@
-//! What turns Python and JavaScript into components, in versions of our choice, below `target/toolchains`.
+//! What turns Python and JavaScript into components, and what plays S3, in versions of our choice, below `target/toolchains`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,26 +12,21 @@ use crate::program::Program;
 pub(crate) const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 /// From npm; it brings SpiderMonkey.
 pub(crate) const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
+/// From PyPI; its server speaks S3.
+const MOTO: &str = "moto[server]==5.2.5";
 
 const PYTHON_FOLDER: &str = "target/toolchains/python";
 const NODE_FOLDER: &str = "target/toolchains/node";
+const MOTO_FOLDER: &str = "target/toolchains/moto";
 
 /// The program `componentize-py`, installed if it is not there.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
-    let folder = Path::new(PYTHON_FOLDER);
-    let program = folder.join("bin/componentize-py");
-    let version = COMPONENTIZE_PY.split("==").last().unwrap_or_default();
-    let installed = Program::new(&program).arg("--version").read();
-    if installed.is_ok_and(|said| said.split_whitespace().last() == Some(version)) {
-        println!("  {COMPONENTIZE_PY} is there");
-        return Ok(program);
-    }
-    ensure_python()?;
-    Program::new("python3").args(["-m", "venv", "--clear", PYTHON_FOLDER]).run()?;
-    Program::new(folder.join("bin/pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check", COMPONENTIZE_PY])
-        .run()?;
-    Ok(program)
+    Ok(from_pypi(COMPONENTIZE_PY, PYTHON_FOLDER)?.join("componentize-py"))
+}
+
+/// The program `moto_server`, installed if it is not there.
+pub(crate) fn moto() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(MOTO, MOTO_FOLDER)?.join("moto_server"))
 }
 
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
@@ -72,12 +67,35 @@ pub(crate) fn ensure_node() -> anyhow::Result<()> {
     })
 }
 
+/// The programs of a package, in an environment of its own; it is made anew unless it has this very version.
+fn from_pypi(package: &str, folder: &str) -> anyhow::Result<PathBuf> {
+    let programs = Path::new(folder).join("bin");
+    let (name, version) = package.split_once("==").unwrap_or((package, ""));
+    let (name, _extras) = name.split_once('[').unwrap_or((name, ""));
+    let ask = format!("import importlib.metadata as m; print(m.version('{name}'))");
+    let installed = Program::new(programs.join("python")).args(["-c", &ask]).read();
+    if installed.is_ok_and(|said| said.trim() == version) {
+        println!("  {package} is there");
+    } else {
+        pip_install(package, folder)?;
+    }
+    Ok(programs)
+}
+
+/// Makes an environment of Python's, in the place of the one that was there, with this package.
+pub(crate) fn pip_install(package: &str, folder: &str) -> anyhow::Result<()> {
+    ensure_python()?;
+    Program::new("python3").args(["-m", "venv", "--clear", folder]).run()?;
+    let pip = Path::new(folder).join("bin/pip");
+    Program::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]).run()
+}
+
 fn works(program: Program) -> bool {
     program.ask().is_ok_and(|output| output.status.success())
 }
 
 /// Installs Debian's packages where that is ours to do, and says what to type where it is not.
-fn ensure(what: &str, packages: &[&str], is_there: impl Fn() -> bool) -> anyhow::Result<()> {
+pub(crate) fn ensure(what: &str, packages: &[&str], is_there: impl Fn() -> bool) -> anyhow::Result<()> {
     if is_there() {
         return Ok(());
     }

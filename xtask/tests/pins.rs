@@ -86,7 +86,8 @@ const NOT_IN_THE_MODEL: &[&str] =
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("codenode-model", &[]),
     ("codenode-sandbox", &["codenode-model"]),
-    ("codenode-server", &["codenode-model", "codenode-sandbox"]),
+    ("codenode-storage", &["codenode-model"]),
+    ("codenode-server", &["codenode-model", "codenode-sandbox", "codenode-storage"]),
     ("codenode-cli", &["codenode-model", "codenode-sandbox", "codenode-server"]),
     ("codenode-macros", &[]),
     ("codenode", &["codenode-macros"]),

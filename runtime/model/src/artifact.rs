@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The name of an artifact: the SHA-256 of the uploaded bytes, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,6 +11,11 @@ impl ArtifactId {
     /// Names the artifact whose bytes have this SHA-256.
     pub const fn from_sha256(digest: [u8; 32]) -> Self {
         Self(digest)
+    }
+
+    /// The SHA-256 of the bytes.
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -29,6 +34,13 @@ impl fmt::Debug for ArtifactId {
 impl Serialize for ArtifactId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ArtifactId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 

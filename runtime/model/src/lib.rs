@@ -3,25 +3,39 @@
 //! Plain types that cannot be wrong once they exist. No I/O, no other crate of this workspace.
 
 mod artifact;
+mod audit;
 mod element;
 mod event;
 mod id;
 mod json;
+mod key;
 mod limits;
 mod log;
 mod message;
+mod node;
 mod outcome;
 pub mod quota;
 mod reply;
+mod revision;
 mod run;
+mod scheme;
+mod tenant;
+mod webhook_secret;
 
-pub use artifact::ArtifactId;
+pub use artifact::{ArtifactId, NotAnArtifactId};
+pub use audit::AuditEntry;
 pub use event::{Event, EventError};
 pub use id::{IdError, NodeId, RunId, TenantId};
+pub use key::{Actor, ApiKey, Role, UnknownRole};
 pub use limits::{LimitError, Limits, Overrides};
 pub use log::{Level, Line, Log};
 pub use message::Message;
+pub use node::{Door, Node};
 pub use outcome::{Blame, BotBreak, Cause, Frame, Outcome, UnknownCause};
 pub use quota::{Quota, QuotaError};
 pub use reply::{Reply, ReplyError};
+pub use revision::{NotARevision, OnBreak, Revision, RevisionNumber, Settings};
 pub use run::{Run, Usage};
+pub use scheme::{Scheme, UnknownScheme};
+pub use tenant::Tenant;
+pub use webhook_secret::WebhookSecret;

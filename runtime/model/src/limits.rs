@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The ceilings of one run. Every field ends in its unit; every value is at most [`Limits::CAPS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -119,30 +119,42 @@ impl Default for Limits {
     }
 }
 
-/// The limits that somebody sets by hand; what is absent is inherited. Times read `10s`, sizes `64 MiB`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The limits that somebody sets by hand; what is absent is inherited. Times read `10s`, sizes `64 MiB` or a number of bytes;
+/// written, sizes are numbers of bytes, for the short form rounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Overrides {
     /// See [`Limits::wall_time`].
-    #[serde(default, with = "humantime_serde::option")]
+    #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<Duration>,
     /// See [`Limits::cpu_time`].
-    #[serde(default, with = "humantime_serde::option")]
+    #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
     pub cpu_time: Option<Duration>,
     /// See [`Limits::memory_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
     /// See [`Limits::event_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     pub event: Option<ByteSize>,
     /// See [`Limits::reply_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     pub reply: Option<ByteSize>,
     /// See [`Limits::log_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     pub log: Option<ByteSize>,
     /// See [`Limits::host_calls`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host_calls: Option<u64>,
     /// See [`Limits::host_call_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     pub host_call: Option<ByteSize>,
     /// See [`Limits::handles`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub handles: Option<u64>,
+}
+
+fn as_bytes<S: Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
+    size.map(|size| size.as_u64()).serialize(serializer)
 }
 
 /// A limit that nobody may set so.
@@ -183,6 +195,19 @@ mod tests {
                 "the limit `handles` is 0: it must be above zero and at most 10000",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let overrides = Overrides {
+            wall_time: Some(Duration::from_millis(1500)),
+            memory: Some(ByteSize(1_500_001)),
+            handles: Some(7),
+            ..Overrides::default()
+        };
+        let written = serde_json::to_string(&overrides).unwrap();
+        assert_eq!(written, r#"{"wall_time":"1s 500ms","memory":1500001,"handles":7}"#);
+        assert_eq!(serde_json::from_str::<Overrides>(&written).unwrap(), overrides);
     }
 
     #[test]

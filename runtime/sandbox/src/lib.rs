@@ -43,6 +43,9 @@ use prepared::{Guest, LoadError};
 /// Refusals that are remembered, so that the same bytes are not compiled again and again.
 const MAX_REFUSALS: usize = 1_000;
 
+/// The largest artifact that is looked at.
+pub const MAX_ARTIFACT_BYTES: usize = gates::Gates::ARTIFACT_BYTES;
+
 /// Artifacts whose code is loaded at once, unless configured otherwise.
 pub const DEFAULT_LOADED: u32 = 1_000;
 
@@ -155,6 +158,17 @@ impl Sandbox {
             self.remember(id, problems);
         }
         prepared.map(Arc::new)
+    }
+
+    /// Loads an artifact that was compiled before, by its name alone; `None` where it must be compiled, for which its bytes are needed.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare`].
+    pub async fn prepare_compiled(&self, id: ArtifactId) -> Result<Option<Arc<Prepared>>, PrepareError> {
+        match self.find(id).await? {
+            Some(compiled) => self.take_in(id, compiled).await.map(|prepared| Some(Arc::new(prepared))),
+            None => Ok(None),
+        }
     }
 
     /// Runs alive now: from before the first instruction until the last page is given back.

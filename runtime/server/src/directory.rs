@@ -1,38 +1,67 @@
 //! Which code runs behind which path: an immutable map, replaced as a whole.
 //!
-//! It is built off the hot path. Finding a node takes no lock and allocates nothing.
+//! Nodes come from the configuration and from storage; where both name one, the configuration's serves. It is built off the hot path.
+//! Finding a node takes no lock and allocates nothing.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::{ArtifactId, Limits, NodeId, Quota, TenantId};
+use jiff::Timestamp;
+use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, Quota, RevisionNumber, Settings, TenantId};
 use sandbox::Prepared;
+use storage::Serving;
 
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
-use crate::config::{self, Config, OnBreak};
+use crate::config::{self, Config};
 use crate::metrics::{Meter, Times};
-use crate::webhook::signature::Verifier;
+use crate::webhook::signature::{Secret, SecretError, Verifier};
 
-/// Every configured node.
+/// Every node.
 pub(crate) struct Directory {
     tenants: HashMap<TenantId, Tenant>,
+    host: Host,
     body_bytes: u64,
 }
 
+/// What holds for tenants and nodes that say nothing else.
+#[derive(Clone, Copy)]
+struct Host {
+    limits: Limits,
+    quota: Quota,
+}
+
 /// The owner of nodes, and what they share.
+#[derive(Clone)]
 pub(crate) struct Tenant {
     pub(crate) share: Share,
     pub(crate) times: Arc<Times>,
     nodes: HashMap<NodeId, Arc<Live>>,
 }
 
+/// Which of the stored nodes are replaced.
+pub(crate) enum Scope<'a> {
+    All,
+    Tenant(&'a TenantId),
+    Node(&'a TenantId, &'a NodeId),
+}
+
+/// Where a node comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The configuration, which names the file of its artifact.
+    File(PathBuf),
+    /// Storage, as it was after the change of this number.
+    Stored { sequence: u64, revision: Option<RevisionNumber> },
+}
+
 /// A node as it serves now.
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) tenant: TenantId,
     pub(crate) node: NodeId,
-    pub(crate) artifact: PathBuf,
+    pub(crate) source: Source,
     /// `None` where no artifact was ever good: events are verified as usual, then break as `unavailable`.
     pub(crate) code: Option<Arc<Prepared>>,
     /// What is wrong with the artifact that is configured now.
@@ -62,26 +91,112 @@ pub(crate) enum Condition {
 impl Directory {
     /// The directory before anything is configured.
     pub(crate) fn empty() -> Self {
-        Self { tenants: HashMap::new(), body_bytes: Limits::DEFAULT.event_bytes }
+        let host = Host { limits: Limits::DEFAULT, quota: Quota::DEFAULT };
+        Self { tenants: HashMap::new(), host, body_bytes: Limits::DEFAULT.event_bytes }
     }
 
-    /// The directory that `config` describes. A node whose new artifact is bad keeps the code that it has in `old`;
-    /// all its other settings are the new ones.
+    /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
+    /// in `old`; all its other settings are the new ones.
     pub(crate) fn build(config: &Config, artifacts: &Artifacts, old: &Self) -> Self {
-        let mut body_bytes = config.limits.event_bytes;
-        let mut tenants = HashMap::new();
+        let host = Host { limits: config.limits, quota: config.quota };
+        let mut new = Self { tenants: HashMap::new(), host, body_bytes: host.limits.event_bytes };
         for (id, tenant) in &config.tenants {
-            let (share, times) = (old.share(id, tenant.quota), old.times(id));
-            let mut nodes = HashMap::new();
+            let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                let live = Live::new(id, node_id, node, artifacts, before, &share, &times);
-                body_bytes = body_bytes.max(live.limits.event_bytes);
-                nodes.insert(node_id.clone(), Arc::new(live));
+                new.put(Live::configured(id, node_id, node, artifacts, before, &tenant_now));
             }
-            tenants.insert(id.clone(), Tenant { share, times, nodes });
+            new.tenants.entry(id.clone()).or_insert(tenant_now);
         }
-        Self { tenants, body_bytes }
+        for live in old.nodes().into_iter().filter(|live| live.is_stored()) {
+            let quota = config.tenants.get(&live.tenant).map_or(host.quota, |tenant| tenant.quota);
+            let share = old.share(&live.tenant, quota);
+            new.put(Live { share, ..Live::clone(live) });
+        }
+        new
+    }
+
+    /// This directory with other stored nodes: `nodes` take the place of those in `scope`. What is newer than `sequence` stays.
+    pub(crate) fn with_stored(&self, scope: &Scope<'_>, sequence: u64, nodes: Vec<Live>) -> Self {
+        let is_replaced = |live: &Live| {
+            let in_scope = match scope {
+                Scope::All => true,
+                Scope::Tenant(tenant) => live.tenant == **tenant,
+                Scope::Node(tenant, node) => live.tenant == **tenant && live.node == **node,
+            };
+            in_scope && matches!(live.source, Source::Stored { sequence: known, .. } if known <= sequence)
+        };
+        let mut new = Self { tenants: self.tenants.clone(), host: self.host, body_bytes: self.host.limits.event_bytes };
+        for tenant in new.tenants.values_mut() {
+            tenant.nodes.retain(|_, live| !is_replaced(live));
+        }
+        nodes.into_iter().for_each(|live| new.put(live));
+        let all = new.tenants.values().flat_map(|tenant| tenant.nodes.values());
+        new.body_bytes = all.map(|live| live.limits.event_bytes).fold(new.body_bytes, u64::max);
+        new
+    }
+
+    /// A node as storage says, with its code, or with the reason why there is none: then it goes on as it was before.
+    pub(crate) fn stored_node(
+        &self,
+        serving: &Serving,
+        sequence: u64,
+        code: Option<Result<Arc<Prepared>, String>>,
+    ) -> Live {
+        let before = self.find(serving.node.tenant.as_str(), serving.node.id.as_str()).filter(|live| live.is_stored());
+        match (code, before) {
+            (Some(Err(problem)), Some(before)) => Live { problems: vec![problem], ..Live::clone(before) },
+            (Some(Err(problem)), None) => self.fresh_node(serving, sequence, None, vec![problem]),
+            (Some(Ok(code)), _) => self.fresh_node(serving, sequence, Some(code), Vec::new()),
+            (None, _) => self.fresh_node(serving, sequence, None, Vec::new()),
+        }
+    }
+
+    fn fresh_node(
+        &self,
+        serving: &Serving,
+        sequence: u64,
+        code: Option<Arc<Prepared>>,
+        mut problems: Vec<String>,
+    ) -> Live {
+        let node = &serving.node;
+        let settings = serving.revision.as_ref().map(|revision| revision.settings.clone()).unwrap_or_default();
+        let limits = self.limits(&settings).unwrap_or_else(|errors| {
+            problems.extend(errors.iter().map(ToString::to_string));
+            self.host.limits
+        });
+        let verifier = verifier(serving, Timestamp::now()).unwrap_or_else(|why| {
+            problems.push(format!("its secrets cannot be used: {why}"));
+            Verifier::decoy()
+        });
+        let before = self.find(node.tenant.as_str(), node.id.as_str());
+        let times = self.times(&node.tenant);
+        Live {
+            tenant: node.tenant.clone(),
+            node: node.id.clone(),
+            source: Source::Stored { sequence, revision: node.live },
+            code,
+            problems,
+            verifier,
+            allow_unsigned: node.door.allow_unsigned && serving.secrets.is_empty(),
+            limits,
+            end_node: settings.end_node,
+            human_assistance: settings.human_assistance,
+            on_break: settings.on_break,
+            share: self.share_of(&node.tenant),
+            meter: before.map_or_else(|| Arc::new(Meter::new(times)), |live| Arc::clone(&live.meter)),
+        }
+    }
+
+    /// Adds a node, unless there is one of that name that comes first.
+    fn put(&mut self, live: Live) {
+        let tenant = self.tenants.entry(live.tenant.clone()).or_insert_with(|| Tenant {
+            share: live.share.clone(),
+            times: Arc::clone(live.meter.times()),
+            nodes: HashMap::new(),
+        });
+        self.body_bytes = self.body_bytes.max(live.limits.event_bytes);
+        tenant.nodes.entry(live.node.clone()).or_insert_with(|| Arc::new(live));
     }
 
     /// The node behind `/hooks/{tenant}/{node}`.
@@ -113,6 +228,16 @@ impl Directory {
         self.tenants.values().flat_map(|tenant| tenant.nodes.values()).filter_map(|live| live.code.as_ref())
     }
 
+    /// What a run under these settings may use on this host.
+    pub(crate) fn limits(&self, settings: &Settings) -> Result<Limits, Vec<LimitError>> {
+        self.host.limits.with(&settings.limits)
+    }
+
+    /// The share of a tenant, whether any node of its serves or not.
+    pub(crate) fn share_of(&self, tenant: &TenantId) -> Share {
+        self.tenants.get(tenant).map_or_else(|| Share::new(self.host.quota), |tenant| tenant.share.clone())
+    }
+
     /// What was measured of a tenant outlives reloads too.
     fn times(&self, tenant: &TenantId) -> Arc<Times> {
         self.tenants.get(tenant).map_or_else(Arc::default, |tenant| Arc::clone(&tenant.times))
@@ -136,24 +261,25 @@ impl Condition {
 }
 
 impl Live {
-    fn new(
+    fn configured(
         tenant: &TenantId,
         node: &NodeId,
         config: &config::Node,
         artifacts: &Artifacts,
         before: Option<&Arc<Self>>,
-        share: &Share,
-        times: &Arc<Times>,
+        owner: &Tenant,
     ) -> Self {
         let (code, problems) = match artifacts.get(&config.artifact) {
             Some(Ok(code)) => (Some(Arc::clone(code)), Vec::new()),
-            Some(Err(problems)) => (before.and_then(|live| live.code.clone()), problems.clone()),
+            Some(Err(problems)) => {
+                (before.filter(|live| !live.is_stored()).and_then(|live| live.code.clone()), problems.clone())
+            }
             None => (None, vec![format!("{} was not looked at", config.artifact.display())]),
         };
         Self {
             tenant: tenant.clone(),
             node: node.clone(),
-            artifact: config.artifact.clone(),
+            source: Source::File(config.artifact.clone()),
             code,
             problems,
             verifier: config.verifier.clone(),
@@ -162,8 +288,9 @@ impl Live {
             end_node: config.end_node,
             human_assistance: config.human_assistance,
             on_break: config.on_break.clone(),
-            share: share.clone(),
-            meter: before.map_or_else(|| Arc::new(Meter::new(Arc::clone(times))), |live| Arc::clone(&live.meter)),
+            share: owner.share.clone(),
+            meter: before
+                .map_or_else(|| Arc::new(Meter::new(Arc::clone(&owner.times))), |live| Arc::clone(&live.meter)),
         }
     }
 
@@ -175,10 +302,24 @@ impl Live {
         }
     }
 
+    /// Whether it comes from storage.
+    pub(crate) const fn is_stored(&self) -> bool {
+        matches!(self.source, Source::Stored { .. })
+    }
+
     /// The name of the code that serves.
     pub(crate) fn serving(&self) -> Option<ArtifactId> {
         self.code.as_ref().map(|code| code.artifact())
     }
+}
+
+/// What a stored node accepts: its secrets, as far as they have not retired.
+fn verifier(serving: &Serving, now: Timestamp) -> Result<Verifier, SecretError> {
+    let current = serving.secrets.iter().filter(|secret| secret.retires_at.is_none_or(|at| at > now));
+    let secrets = current.map(|secret| Secret::new(&secret.text)).collect::<Result<Vec<_>, _>>()?;
+    // A node whose last secret has retired takes nothing, whatever its door says.
+    let allow_unsigned = serving.node.door.allow_unsigned && serving.secrets.is_empty();
+    Verifier::new(&serving.node.door.schemes, &secrets, allow_unsigned)
 }
 
 #[cfg(test)]

@@ -59,6 +59,11 @@ impl Meter {
         Self { runs: [const { AtomicU64::new(0) }; OUTCOMES], times }
     }
 
+    /// The times of the tenant's.
+    pub(crate) const fn times(&self) -> &Arc<Times> {
+        &self.times
+    }
+
     /// Counts a run that is over. `waited` is how long its event stood in the queue; `None` if it never began.
     pub(crate) fn count(&self, run: &Run, waited: Option<Duration>) {
         let outcome = match &run.outcome {

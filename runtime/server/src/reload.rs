@@ -17,6 +17,7 @@ use crate::config::{Config, DEFAULT_FILE, Environment};
 use crate::directory::Directory;
 use crate::listen::Tls;
 use crate::state::{Reload, State};
+use crate::stored;
 use crate::watch::Watch;
 
 /// Between two takings-over on account of damaged code, so that a broken disk does not keep the compiler busy.
@@ -83,14 +84,20 @@ impl Reloader {
         warn_of_restart(&self.config, &config);
         let old = self.state.directory.load_full();
         let artifacts = artifacts::prepare(&config, &old, &self.state.sandbox).await;
-        let directory = Directory::build(&config, &artifacts, &old);
-        let of_nodes = directory
-            .nodes()
-            .into_iter()
-            .flat_map(|live| live.problems.iter().map(|problem| format!("{}/{}: {problem}", live.tenant, live.node)));
+        let writer = self.state.stored.writer.lock().await;
+        let directory = Directory::build(&config, &artifacts, &self.state.directory.load_full());
+        let of_nodes =
+            directory.nodes().into_iter().filter(|live| !live.is_stored()).flat_map(|live| {
+                live.problems.iter().map(|problem| format!("{}/{}: {problem}", live.tenant, live.node))
+            });
         let problems: Vec<String> = tls_problem.into_iter().chain(of_nodes).collect();
         let nodes = directory.nodes().len();
         self.state.directory.store(Arc::new(directory));
+        drop(writer);
+        // The limits of the host are theirs too, and their code may be what is damaged.
+        if let Err(error) = stored::refresh_all(&self.state, None).await {
+            warn!(%error, "the stored nodes stay as they are");
+        }
         self.state.token.store(config.management.token.clone().map(Arc::new));
         self.config = config;
         for problem in &problems {
@@ -135,6 +142,7 @@ fn warn_of_restart(old: &Config, new: &Config) {
     for (section, changed) in [
         ("front_door", old.front_door != new.front_door),
         ("management", old.management != management),
+        ("storage", old.storage != new.storage),
         ("sandbox", old.sandbox != new.sandbox),
         ("log", old.log != new.log),
     ] {

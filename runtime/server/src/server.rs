@@ -18,7 +18,7 @@ use crate::listen::{self, Listener, Settings, Tls};
 use crate::reload::{self, Reloader, watch_list};
 use crate::state::{Doors, Phase, State};
 use crate::watch::Watch;
-use crate::{descriptors, manage, telemetry, warnings, worker};
+use crate::{descriptors, keep, manage, stored, telemetry, warnings, worker};
 
 /// Connections of the management side; a few people and a health check.
 const MANAGEMENT_CONNECTIONS: usize = 256;
@@ -58,6 +58,9 @@ pub enum ServeError {
     /// The sandbox cannot be set up.
     #[error("cannot set up the sandbox: {0:#}")]
     Sandbox(anyhow::Error),
+    /// Storage cannot be opened.
+    #[error("cannot open storage: {0:#}")]
+    Storage(anyhow::Error),
     /// The system refuses something that every server needs.
     #[error("{0}: {1}")]
     System(&'static str, io::Error),
@@ -73,6 +76,7 @@ pub struct Server {
     management: SocketAddr,
     drain_time: Duration,
     workers: JoinSet<Result<(), String>>,
+    follower: JoinHandle<()>,
     reloader: JoinHandle<()>,
     management_side: JoinHandle<io::Result<()>>,
     stops: Stops,
@@ -132,8 +136,10 @@ impl Server {
             None => None,
         };
         let sandbox = Sandbox::new(sandbox_config(&config.sandbox, options.compiler)).map_err(ServeError::Sandbox)?;
+        let storage = keep::open(&config.storage).await.map_err(ServeError::Storage)?;
+        let sequence = storage.sequence().await.map_err(|error| ServeError::Storage(error.into()))?;
         let doors = Doors { front_door: front_door.seats(), management: management.seats() };
-        let state = Arc::new(State::new(&config, sandbox, doors));
+        let state = Arc::new(State::new(&config, sandbox, storage, doors));
         let stops = Stops::default();
         let watch = Watch::new(watch_list(&config, options.config_file.as_deref()));
         warnings::log(&config, front_door_address, management_address);
@@ -151,6 +157,7 @@ impl Server {
         };
         reloader.take_over(config, None).await;
         let workers = worker::start(front_door, &settings, tls.as_ref(), &state, &stops)?;
+        let follower = tokio::spawn(stored::follow(Arc::clone(&state), sequence, stops.drain.clone()));
         state.enter(Phase::Serving);
         info!(front_door = %front_door_address, management = %management_address, "listening");
         Ok(Self {
@@ -159,6 +166,7 @@ impl Server {
             management: management_address,
             drain_time,
             workers,
+            follower,
             reloader: tokio::spawn(reloader.run(watch, hang_up, stops.drain.clone())),
             management_side,
             stops,
@@ -202,7 +210,8 @@ impl Server {
         deadline.abort();
         self.stops.management.cancel();
         // Both end by their tokens; how is in the log already.
-        let _ = tokio::join!(self.reloader, self.management_side);
+        let _ = tokio::join!(self.reloader, self.follower, self.management_side);
+        self.state.stored.storage.close().await;
         info!("stopped");
         broken.map_or(Ok(()), |why| Err(ServeError::Worker(why)))
     }

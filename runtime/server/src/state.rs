@@ -7,13 +7,20 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sandbox::Sandbox;
 use serde::Serialize;
+use storage::Storage;
+use tokio::sync::Semaphore;
 
 use crate::admission::Gate;
 use crate::config::{Config, Token};
 use crate::directory::Directory;
 use crate::listen::Seats;
+use crate::manage::WrongKeys;
 use crate::metrics::Refusals;
 use crate::recorder::Recorder;
+use crate::stored::Stored;
+
+/// Artifacts that may be on their way in at once: each is held in memory until it is kept.
+const UPLOADS: usize = 4;
 
 /// One for each server.
 pub(crate) struct State {
@@ -23,6 +30,11 @@ pub(crate) struct State {
     pub(crate) sandbox: Sandbox,
     pub(crate) refusals: Refusals,
     pub(crate) doors: Doors,
+    pub(crate) stored: Stored,
+    /// Shown to the management side.
+    pub(crate) wrong_keys: WrongKeys,
+    /// Uploads under way.
+    pub(crate) uploads: Semaphore,
     /// Replaced by a reload, so that a token can be rotated without a restart.
     pub(crate) token: ArcSwapOption<Token>,
     pub(crate) last_reload: ArcSwapOption<Reload>,
@@ -60,7 +72,7 @@ pub(crate) enum Phase {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, sandbox: Sandbox, doors: Doors) -> Self {
+    pub(crate) fn new(config: &Config, sandbox: Sandbox, storage: Storage, doors: Doors) -> Self {
         let runs = &config.sandbox;
         Self {
             directory: ArcSwap::from_pointee(Directory::empty()),
@@ -69,6 +81,9 @@ impl State {
             sandbox,
             refusals: Refusals::default(),
             doors,
+            stored: Stored::new(storage),
+            wrong_keys: WrongKeys::default(),
+            uploads: Semaphore::new(UPLOADS),
             token: ArcSwapOption::new(config.management.token.clone().map(Arc::new)),
             last_reload: ArcSwapOption::empty(),
             open_metrics: config.management.open_metrics,
@@ -104,7 +119,7 @@ pub(crate) mod tests {
     use crate::config::Environment;
 
     /// A state with this configuration and nothing prepared; it lives as long as its folder.
-    pub(crate) fn state(text: &str) -> (TempDir, Arc<State>) {
+    pub(crate) async fn state(text: &str) -> (TempDir, Arc<State>) {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::parse(Path::new("codenode.toml"), text, &Environment::default()).unwrap();
         let sandbox = Sandbox::new(sandbox::Config {
@@ -121,6 +136,11 @@ pub(crate) mod tests {
             stack_bytes: 512 << 10,
             tick: sandbox::DEFAULT_TICK,
         });
-        (folder, Arc::new(State::new(&config, sandbox.unwrap(), Doors::default())))
+        let storage = Storage::open(storage::Config {
+            database: storage::Place::Sqlite(folder.path().join("codenode.db")),
+            objects: storage::ObjectPlace::Folder(folder.path().join("artifacts")),
+            master_keys: vec!["a".repeat(64).parse().unwrap()],
+        });
+        (folder, Arc::new(State::new(&config, sandbox.unwrap(), storage.await.unwrap(), Doors::default())))
     }
 }

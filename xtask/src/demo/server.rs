@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use super::api;
 use super::stage::Stage;
+use crate::http;
 use crate::program::{self, Program};
 
 /// The first start compiles all guests.
@@ -18,8 +18,6 @@ const START_TIME: Duration = Duration::from_secs(120);
 /// Longer than the server may drain.
 const STOP_TIME: Duration = Duration::from_secs(45);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
-/// What is shown of the log when the server does not start.
-const LAST_LINES: usize = 12;
 
 /// `codenode serve`, answering.
 pub(crate) struct Server {
@@ -47,10 +45,10 @@ impl Server {
         let deadline = Instant::now() + START_TIME;
         while !server.is_ready(stage) {
             if let Some(status) = server.child.try_wait()? {
-                bail!("the server ended with {}:\n{}", program::shown(status), last_lines(stage));
+                bail!("the server ended with {}:\n{}", program::shown(status), program::last_lines(&stage.log()));
             }
             if Instant::now() > deadline {
-                bail!("the server was not ready after {START_TIME:?}:\n{}", last_lines(stage));
+                bail!("the server was not ready after {START_TIME:?}:\n{}", program::last_lines(&stage.log()));
             }
             thread::sleep(LOOK_INTERVAL);
         }
@@ -64,18 +62,11 @@ impl Server {
 
     /// Asks the server to stop, and waits for it.
     pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
-        let pid =
-            i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("the server has no process id")?;
-        kill_process(pid, Signal::TERM).context("cannot ask the server to stop")?;
-        let deadline = Instant::now() + STOP_TIME;
-        while Instant::now() < deadline {
-            match self.child.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => bail!("the server ended with {}", program::shown(status)),
-                None => thread::sleep(LOOK_INTERVAL),
-            }
+        let status = program::stop(&mut self.child, Signal::TERM, STOP_TIME).context("the server does not stop")?;
+        if !status.success() {
+            bail!("the server ended with {}", program::shown(status));
         }
-        bail!("the server had not stopped {STOP_TIME:?} after SIGTERM")
+        Ok(())
     }
 
     /// Waits until the server ends by itself or by Ctrl-C, which reaches it as it reaches us.
@@ -97,7 +88,7 @@ impl Server {
             .find_map(|line| Some((address(&line, "front_door")?, address(&line, "management")?)));
         let Some((front_door, management)) = listening else { return false };
         (self.front_door, self.management) = (front_door, management);
-        api::get(&self.management, "/readyz", None).is_ok_and(|answer| answer.status == 200)
+        http::get(&self.management, "/readyz", None).is_ok_and(|answer| answer.status == 200)
     }
 }
 
@@ -110,10 +101,4 @@ impl Drop for Server {
             let _ = self.child.wait();
         }
     }
-}
-
-fn last_lines(stage: &Stage) -> String {
-    let log = fs::read_to_string(stage.log()).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().collect();
-    lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
 }

@@ -70,6 +70,9 @@ listen = "127.0.0.1:0"
 listen = "127.0.0.1:0"
 token = "file:management.token"
 
+[storage]
+directory = "state"
+
 [sandbox]
 cache_directory = "compiled"
 

@@ -12,6 +12,7 @@ mod problem;
 mod quota;
 mod sandbox;
 mod secret;
+mod storage;
 mod tenants;
 mod value;
 
@@ -30,7 +31,8 @@ pub use log::{Format, Log};
 pub use management::{Management, Token};
 pub use problem::Problem;
 pub use sandbox::Runs;
-pub use tenants::{Node, OnBreak, Tenant};
+pub use storage::Kept;
+pub use tenants::{Node, Tenant};
 
 /// Where the configuration is looked for when nobody says.
 pub const DEFAULT_FILE: &str = "codenode.toml";
@@ -42,7 +44,7 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// The sections whose keys the environment may set.
-const PROCESS_SECTIONS: [&str; 5] = ["front_door", "management", "sandbox", "limits", "quota"];
+const PROCESS_SECTIONS: [&str; 6] = ["front_door", "management", "storage", "sandbox", "limits", "quota"];
 
 /// Everything that `codenode serve` can be told.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub front_door: FrontDoor,
     /// Where operators look in.
     pub management: Management,
+    /// Where everything is kept that outlives the process.
+    pub storage: Kept,
     /// How runs share this host.
     pub sandbox: Runs,
     /// What a node gets that sets no limits of its own.
@@ -117,6 +121,7 @@ impl Config {
         let mut files = Vec::new();
         let front_door = FrontDoor::read(root.process_section("front_door"));
         let management = Management::read(root.process_section("management"), &mut files);
+        let storage = Kept::read(root.process_section("storage"), &mut files);
         let sandbox = Runs::read(root.process_section("sandbox"));
         let limits = limits::read(root.process_section("limits"), &Limits::DEFAULT);
         let quota = quota::read(root.process_section("quota"), &Quota::DEFAULT);
@@ -124,7 +129,18 @@ impl Config {
         let tenants = tenants::read(root.section("tenants"), &Host { limits, quota }, &mut files);
         root.finish();
         document.reject_unknown_variables(&PROCESS_SECTIONS);
-        Self { file: None, front_door, management, sandbox, limits, quota, log, tenants, referenced_files: files }
+        Self {
+            file: None,
+            front_door,
+            management,
+            storage,
+            sandbox,
+            limits,
+            quota,
+            log,
+            tenants,
+            referenced_files: files,
+        }
     }
 }
 

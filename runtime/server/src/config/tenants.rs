@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ::model::{Limits, NodeId, Quota, TenantId};
+use ::model::{Limits, NodeId, OnBreak, Quota, TenantId};
 
 use super::document::Section;
 use super::limits;
@@ -39,15 +39,6 @@ pub struct Node {
     pub human_assistance: bool,
     /// What the platform hears of a bot break.
     pub on_break: OnBreak,
-}
-
-/// What the platform hears of a bot break.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OnBreak {
-    /// A status other than 200, so that it breaks or hands over in its own way.
-    Fail,
-    /// 200 with this text, which hides the failure from it.
-    Say(String),
 }
 
 /// What tenants and nodes inherit.

@@ -15,10 +15,12 @@ pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: 503 before the front door opens and while the server drains.
+/// `GET /readyz`: 503 before the front door opens, while the server drains, and while storage does not answer: what is live serves then,
+/// but changes do not come through.
 pub(super) async fn ready(Shared(state): Shared<Arc<State>>) -> (StatusCode, Json<Value>) {
     let (status, word) = match state.phase() {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        Phase::Serving if state.stored.trouble().is_some() => (StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable"),
         Phase::Serving => (StatusCode::OK, "ready"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
@@ -36,6 +38,7 @@ pub(super) async fn ready(Shared(state): Shared<Arc<State>>) -> (StatusCode, Jso
             "outdated": count(Condition::Outdated),
             "unavailable": count(Condition::Unavailable),
         },
+        "behind": state.stored.behind(),
         "last_reload": last_reload,
     });
     (status, Json(body))

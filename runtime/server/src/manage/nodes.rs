@@ -1,72 +1,97 @@
-//! What serves, and what is wrong with what does not.
+//! Nodes, as they are stored: their doors, and which revision is live.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State as Shared;
-use model::{ArtifactId, Limits, NodeId, TenantId};
-use serde::Serialize;
+use axum::{Extension, Json};
+use http::header::{ETAG, HeaderName};
+use http::{HeaderMap, StatusCode};
+use model::{Door, Node, NodeId, TenantId};
+use serde::{Deserialize, Serialize};
 
-use crate::config::OnBreak;
-use crate::directory::{Condition, Live};
-use crate::state::{Reload, State};
+use super::auth::Caller;
+use super::input::{Body, Path, seen_version};
+use super::problem::Problem;
+use crate::state::State;
+use crate::stored;
 
-/// The body of `GET /v1/nodes`.
 #[derive(Serialize)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
-    /// How the files were last taken over, the start included; `null` while the server starts.
-    last_reload: Option<Reload>,
 }
 
-#[derive(Serialize)]
-struct Node {
-    tenant: TenantId,
-    node: NodeId,
-    condition: Condition,
-    /// The SHA-256 of the code that serves.
-    artifact: Option<ArtifactId>,
-    artifact_path: String,
-    /// Whether its code is mapped now; if not, the next event maps it.
-    loaded: bool,
-    problems: Vec<String>,
-    allow_unsigned: bool,
-    limits: Limits,
-    end_node: bool,
-    human_assistance: bool,
-    on_break: &'static str,
-    /// Of the tenant: runs under way and events that wait.
-    tenant_runs: u32,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewNode {
+    id: NodeId,
+    #[serde(default)]
+    door: Door,
 }
 
-/// `GET /v1/nodes`
-pub(super) async fn list(Shared(state): Shared<Arc<State>>) -> Json<Nodes> {
-    let directory = state.directory.load_full();
-    Json(Nodes {
-        nodes: directory.nodes().into_iter().map(|live| Node::of(live)).collect(),
-        last_reload: state.last_reload.load_full().map(|reload| Reload::clone(&reload)),
-    })
+/// A node with its version as the `etag`, for the `if-match` of the next change.
+pub(super) type Tagged = ([(HeaderName, String); 1], Json<Node>);
+
+/// `GET /v1/tenants/{tenant}/nodes`: the oldest first.
+pub(super) async fn list(
+    Shared(state): Shared<Arc<State>>,
+    Path(tenant): Path<TenantId>,
+) -> Result<Json<Nodes>, Problem> {
+    Ok(Json(Nodes { nodes: state.stored.storage.nodes(&tenant).await? }))
 }
 
-impl Node {
-    fn of(live: &Live) -> Self {
-        Self {
-            tenant: live.tenant.clone(),
-            node: live.node.clone(),
-            condition: live.condition(),
-            artifact: live.serving(),
-            loaded: live.code.as_ref().is_some_and(|code| code.is_loaded()),
-            artifact_path: live.artifact.display().to_string(),
-            problems: live.problems.clone(),
-            allow_unsigned: live.allow_unsigned,
-            limits: live.limits,
-            end_node: live.end_node,
-            human_assistance: live.human_assistance,
-            on_break: match live.on_break {
-                OnBreak::Fail => "fail",
-                OnBreak::Say(_) => "say",
-            },
-            tenant_runs: live.share.taken(),
-        }
+/// `POST /v1/tenants/{tenant}/nodes`
+pub(super) async fn create(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(tenant): Path<TenantId>,
+    Body(new): Body<NewNode>,
+) -> Result<(StatusCode, Tagged), Problem> {
+    let configured = state.directory.load_full();
+    if configured.find(tenant.as_str(), new.id.as_str()).is_some_and(|live| !live.is_stored()) {
+        return Err(Problem::conflict(format!(
+            "the node {} is in this host's configuration file, which comes first: remove it there, or take another name",
+            new.id
+        )));
     }
+    let node = state.stored.storage.create_node(&tenant, &new.id, &new.door, &caller.actor).await?;
+    stored::refresh(&state, &tenant, &new.id).await?;
+    Ok((StatusCode::CREATED, tagged(node)))
+}
+
+/// `GET /v1/tenants/{tenant}/nodes/{node}`
+pub(super) async fn show(
+    Shared(state): Shared<Arc<State>>,
+    Path((tenant, id)): Path<(TenantId, NodeId)>,
+) -> Result<Tagged, Problem> {
+    Ok(tagged(state.stored.storage.node(&tenant, &id).await?))
+}
+
+/// `PUT /v1/tenants/{tenant}/nodes/{node}/door`: which events it takes.
+pub(super) async fn set_door(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, id)): Path<(TenantId, NodeId)>,
+    headers: HeaderMap,
+    Body(door): Body<Door>,
+) -> Result<Tagged, Problem> {
+    let seen = seen_version(&headers)?;
+    let changed = state.stored.storage.set_door(&tenant, &id, &door, seen, &caller.actor).await;
+    let node = changed.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
+    stored::refresh(&state, &tenant, &id).await?;
+    Ok(tagged(node))
+}
+
+/// `DELETE /v1/tenants/{tenant}/nodes/{node}`: with its revisions and secrets.
+pub(super) async fn delete(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, id)): Path<(TenantId, NodeId)>,
+) -> Result<StatusCode, Problem> {
+    state.stored.storage.delete_node(&tenant, &id, &caller.actor).await?;
+    stored::refresh(&state, &tenant, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn tagged(node: Node) -> Tagged {
+    ([(ETAG, format!("\"{}\"", node.version))], Json(node))
 }

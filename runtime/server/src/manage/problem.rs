@@ -1,45 +1,180 @@
-//! An error of the management API, in the form of RFC 9457.
+//! An error of the management API, in the form of RFC 9457: a stable `type`, a text for the caller, and the request's id.
 
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use sandbox::PrepareError;
+use serde_json::{Value, json};
+use storage::StorageError;
+use tracing::error;
+use uuid::Uuid;
 
-/// What went wrong and what to do, for the caller.
-#[derive(Debug)]
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What went wrong and what to do, for the caller; for the operator it is in the log, under the request's id.
+#[derive(Clone, Debug)]
 pub(super) struct Problem {
     status: StatusCode,
+    /// The last part of its `type`, which never changes: `urn:codenode:problem:<kind>`.
+    kind: &'static str,
     detail: String,
+    /// One line for each thing that is wrong, where there may be several.
+    problems: Vec<String>,
+    /// For the operator alone.
+    cause: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn bad_query(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, detail: detail.into() }
+    fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, detail: detail.into(), problems: Vec::new(), cause: None }
+    }
+
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid-request", detail)
     }
 
     pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, detail: detail.into() }
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, detail: detail.into() }
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
     pub(super) fn method_not_allowed() -> Self {
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail: "this is only to be read: use GET".to_owned() }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path takes other methods: see `allow`")
+    }
+
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    pub(super) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail)
+    }
+
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    }
+
+    pub(super) fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+    }
+
+    pub(super) fn too_many_requests(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
+    }
+
+    pub(super) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    }
+
+    /// The artifact's own fault.
+    pub(super) fn refused(problems: Vec<String>) -> Self {
+        let detail = format!("the artifact {}", problems.join("; and it "));
+        Self { problems, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "artifact-refused", detail) }
+    }
+
+    /// A fault of ours, of which the caller hears only that it is one.
+    pub(super) fn internal(cause: impl ToString) -> Self {
+        let detail = "codenode failed; its operator finds why in the log, under this request's id";
+        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+        Self { cause: Some(cause.to_string()), ..problem }
+    }
+
+    /// Where the caller said which state it has seen, a conflict is a failed precondition.
+    pub(super) fn of_precondition(error: StorageError, has_precondition: bool) -> Self {
+        let problem = Self::from(error);
+        if has_precondition && problem.status == StatusCode::CONFLICT {
+            Self { status: StatusCode::PRECONDITION_FAILED, kind: "precondition-failed", ..problem }
+        } else {
+            problem
+        }
+    }
+
+    fn body(&self, request_id: &str) -> Value {
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let mut body = json!({
+            "type": format!("urn:codenode:problem:{}", self.kind),
+            "title": title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "request_id": request_id,
+        });
+        if !self.problems.is_empty()
+            && let Some(body) = body.as_object_mut()
+        {
+            body.insert("problems".to_owned(), json!(self.problems));
+        }
+        body
     }
 }
 
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        let text = error.to_string();
+        match error {
+            StorageError::NotFound(_) => Self::not_found(text),
+            StorageError::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", text),
+            StorageError::Conflict(_) => Self::conflict(text),
+            StorageError::Invalid(_) => Self::invalid(text),
+            StorageError::Unavailable { .. } => {
+                let detail = "storage does not answer, so nothing has changed; nodes that are live go on serving: try again soon";
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", detail);
+                Self { cause: Some(text), ..problem }
+            }
+            StorageError::Damaged(_) => Self::internal(text),
+        }
+    }
+}
+
+impl From<PrepareError> for Problem {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Refused(problems) => Self::refused(problems),
+            PrepareError::Busy => Self::busy(error.to_string()),
+            PrepareError::Host(error) => Self::internal(format!("{error:#}")),
+        }
+    }
+}
+
+/// The body is written by [`with_request_id`], which alone knows the id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or_default();
-        let body = serde_json::json!({
-            "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail,
-        });
-        let mut response = (self.status, body.to_string()).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = self.status.into_response();
+        let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Gives every request an id, which its answer carries, and writes what went wrong.
+pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
+    let id = Uuid::now_v7().to_string();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if let Some(cause) = &problem.cause {
+            error!(request = id, %method, path, cause, "a management request failed");
+        }
+        *response.body_mut() = Body::from(problem.body(&id).to_string());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }

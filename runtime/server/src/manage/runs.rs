@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::State as Shared;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use model::{ArtifactId, Blame, Cause, Limits, Log, NodeId, Outcome, RunId, TenantId, Usage};
 use serde::{Deserialize, Serialize};
 
+use super::auth::Caller;
+use super::input::{Path, Query};
 use super::problem::Problem;
 use crate::recorder::{ChatAfterwards, Filter, Record};
 use crate::state::State;
@@ -60,27 +61,35 @@ pub(super) struct Whole {
     log: Log,
 }
 
-/// `GET /v1/runs?tenant=&node=&cause=&limit=`
+/// `GET /v1/runs?tenant=&node=&cause=&limit=`: of the caller's tenant, or of all for an operator.
 pub(super) async fn list(
     Shared(state): Shared<Arc<State>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Extension(caller): Extension<Caller>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<Runs>, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| {
-        let why = rejection.body_text();
-        Problem::bad_query(format!("{why}; the query may hold tenant, node, cause and limit"))
-    })?;
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     if limit == 0 || limit > MAX_LIMIT {
-        return Err(Problem::bad_query(format!("`limit` is {limit}: it must be from 1 to {MAX_LIMIT}")));
+        return Err(Problem::invalid(format!("`limit` is {limit}: it must be from 1 to {MAX_LIMIT}")));
     }
-    let records = state.recorder.newest(&wanted.filter()?, limit);
+    let mut filter = wanted.filter()?;
+    if let Some(own) = caller.tenant {
+        if filter.tenant.is_some_and(|asked| asked != own) {
+            return Err(Problem::not_found("there is no such tenant"));
+        }
+        filter.tenant = Some(own);
+    }
+    let records = state.recorder.newest(&filter, limit);
     Ok(Json(Runs { runs: records.iter().map(|record| Summary::of(record)).collect() }))
 }
 
 /// `GET /v1/runs/{id}`
-pub(super) async fn show(Shared(state): Shared<Arc<State>>, Path(id): Path<String>) -> Result<Json<Whole>, Problem> {
+pub(super) async fn show(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Whole>, Problem> {
     let id: RunId = id.parse().map_err(|_| Problem::not_found("that is no run id"))?;
-    let record = state.recorder.find(id);
+    let record = state.recorder.find(id).filter(|record| caller.tenant.is_none_or(|own| own == record.tenant));
     let record = record.ok_or_else(|| Problem::not_found("no record of this run is kept (any more)"))?;
     let run = record.run.clone();
     Ok(Json(Whole { summary: Summary::of(&record), limits: record.limits, outcome: run.outcome, log: run.log }))
@@ -97,7 +106,7 @@ impl Wanted {
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
-    text.map(str::parse).transpose().map_err(|why| Problem::bad_query(format!("`{name}`: {why}")))
+    text.map(str::parse).transpose().map_err(|why| Problem::invalid(format!("`{name}`: {why}")))
 }
 
 impl Summary {

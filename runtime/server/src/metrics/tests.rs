@@ -48,9 +48,9 @@ fn series(page: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
-#[test]
-fn runs_are_counted_by_node_and_cause_and_times_by_tenant() {
-    let (_folder, state) = state("");
+#[tokio::test]
+async fn runs_are_counted_by_node_and_cause_and_times_by_tenant() {
+    let (_folder, state) = state("").await;
     take_over(&state, TWO_NODES);
     count(&state, "acme", "ONE", reply(), Some(Duration::ZERO));
     count(&state, "acme", "ONE", reply(), Some(Duration::from_millis(30)));
@@ -93,9 +93,9 @@ fn every_reason_has_a_place_of_its_own() {
     assert!(refusals.all().all(|(_, count)| count == 1));
 }
 
-#[test]
-fn counts_outlive_a_reload_and_go_with_their_node() {
-    let (_folder, state) = state("");
+#[tokio::test]
+async fn counts_outlive_a_reload_and_go_with_their_node() {
+    let (_folder, state) = state("").await;
     take_over(&state, TWO_NODES);
     count(&state, "acme", "ONE", reply(), Some(Duration::ZERO));
     count(&state, "other", "TWO", reply(), Some(Duration::ZERO));
@@ -108,9 +108,9 @@ fn counts_outlive_a_reload_and_go_with_their_node() {
 /// A name, its type and its labels.
 type Metric = (String, String, BTreeSet<String>);
 
-#[test]
-fn what_the_page_shows_is_what_the_documentation_tells() {
-    let (_folder, state) = state("");
+#[tokio::test]
+async fn what_the_page_shows_is_what_the_documentation_tells() {
+    let (_folder, state) = state("").await;
     take_over(&state, TWO_NODES);
     let page = write(&state).unwrap();
     let shown: BTreeSet<Metric> =

@@ -19,6 +19,8 @@ const CONFIG: &str = r#"
     [management]
     listen = "127.0.0.1:0"
     token = "0123456789abcdef"
+    [storage]
+    directory = "state"
     [sandbox]
     cache_directory = "compiled"
     runs = 4

@@ -12,10 +12,10 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info};
 
-use crate::config::OnBreak;
 use crate::directory::Live;
 use crate::recorder::{ChatAfterwards, Record};
 use crate::state::State;
+use model::OnBreak;
 
 /// Runs that may wait to be recorded.
 const WAITING: usize = 1024;

@@ -8,10 +8,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use model::{BotBreak, Cause, EventError, Outcome, Reply, RunId};
+use model::{BotBreak, Cause, EventError, OnBreak, Outcome, Reply, RunId};
 
 use super::media_type::Unsupported;
-use crate::config::OnBreak;
 use crate::metrics::Reason;
 
 /// Every answer's body is whole and small.

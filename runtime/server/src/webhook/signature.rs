@@ -17,7 +17,8 @@ use sha1::Sha1;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-pub use secret::{Scheme, Secret, SecretError, UnknownScheme};
+pub use model::{Scheme, UnknownScheme};
+pub use secret::{Secret, SecretError};
 
 mod secret;
 
@@ -113,10 +114,7 @@ impl Verifier {
         if schemes.is_empty() {
             return Err(SecretError::NoScheme);
         }
-        let only_standard = schemes.iter().all(|scheme| *scheme == Scheme::Standard);
-        if only_standard && secrets.iter().any(|secret| secret.standard.is_none()) {
-            return Err(SecretError::NotStandard);
-        }
+        secrets.iter().try_for_each(|secret| secret.serves(schemes))?;
         Ok(Self { policy: Policy::Signed(schemes.to_vec()), keys: secrets.iter().map(Key::new).collect() })
     }
 

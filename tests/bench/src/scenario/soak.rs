@@ -40,7 +40,12 @@ pub(super) fn measure(stage: &Stage<'_>, figures: &mut Figures) -> anyhow::Resul
         let mebibytes = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
         figures.add(SCENARIO, CODENODE, "anonymous MiB after a tenth", mebibytes(early.anonymous));
         figures.add(SCENARIO, CODENODE, "anonymous MiB at the end", mebibytes(late.anonymous));
-        figures.add(SCENARIO, CODENODE, "descriptors at the end", late.descriptors as f64 - early.descriptors as f64);
+        figures.add(
+            SCENARIO,
+            CODENODE,
+            "more descriptors at the end",
+            late.descriptors as f64 - early.descriptors as f64,
+        );
         println!("    {} KiB after a tenth, {} KiB at the end", early.anonymous >> 10, late.anonymous >> 10);
         process.stop()?;
     }

@@ -1,59 +1,12 @@
-//! The names of the schemes, and the secrets that they sign with.
+//! The secrets that events are signed with.
 
 use std::fmt;
-use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use model::Scheme;
 
 const WHSEC: &str = "whsec_";
-
-/// A way to sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// `X-Hub-Signature: sha1=<hex>`.
-    Sha1,
-    /// `X-Hub-Signature-256: sha256=<hex>`.
-    Sha256,
-    /// Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
-    Standard,
-}
-
-impl Scheme {
-    /// All of them, weakest first.
-    pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Standard];
-
-    /// The name in configuration and on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-            Self::Standard => "standard",
-        }
-    }
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// No scheme has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no signature scheme; it must be one of: sha1, sha256, standard")]
-pub struct UnknownScheme(String);
-
-impl FromStr for Scheme {
-    type Err = UnknownScheme;
-
-    fn from_str(name: &str) -> Result<Self, UnknownScheme> {
-        Self::ALL.into_iter().find(|scheme| scheme.name() == name).ok_or_else(|| UnknownScheme(name.to_owned()))
-    }
-}
 
 /// A node's signing secret. Its bytes are never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,6 +51,12 @@ impl Secret {
             None => None,
         };
         Self::from_bytes(text.as_bytes().to_vec(), standard)
+    }
+
+    /// Whether a node that accepts these schemes can use it.
+    pub(crate) fn serves(&self, schemes: &[Scheme]) -> Result<(), SecretError> {
+        let only_standard = schemes.iter().all(|scheme| *scheme == Scheme::Standard);
+        if only_standard && self.standard.is_none() { Err(SecretError::NotStandard) } else { Ok(()) }
     }
 
     pub(super) fn from_bytes(text: Vec<u8>, standard: Option<Vec<u8>>) -> Result<Self, SecretError> {

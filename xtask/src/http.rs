@@ -1,4 +1,4 @@
-//! As much of an HTTP client as it takes to read the management API of a server on this machine.
+//! As much of an HTTP client as it takes to look in on a server on this machine: one that answers and then closes.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,0 +1,164 @@
+//! Artifacts: uploaded, inspected and compiled in one request, which is answered with all that is known of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State as Shared};
+use axum::{Extension, Json};
+use bytes::Bytes;
+use http::StatusCode;
+use jiff::Timestamp;
+use model::{Actor, ArtifactId, NodeId, TenantId};
+use sandbox::{Import, Inspection, Kind, MAX_ARTIFACT_BYTES};
+use serde::{Deserialize, Serialize};
+use storage::{Artifact, NewArtifact};
+
+use super::auth::Caller;
+use super::input::{Path, Query};
+use super::problem::Problem;
+use crate::listen::{BodyError, read_body};
+use crate::state::State;
+
+/// For the whole of an artifact to arrive.
+const UPLOAD_TIME: Duration = Duration::from_secs(120);
+const LISTED: u32 = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct For {
+    /// The node that it is for: the answer then says what it imports that the live revision does not.
+    node: Option<NodeId>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Artifacts {
+    artifacts: Vec<Described>,
+}
+
+/// What is known of an artifact.
+#[derive(Serialize)]
+pub(super) struct Described {
+    /// The SHA-256 of its bytes, which is its name.
+    artifact: ArtifactId,
+    bytes: u64,
+    kind: Option<Kind>,
+    imports: Vec<Import>,
+    functions: u64,
+    created_at: Timestamp,
+    created_by: Actor,
+}
+
+/// The answer to an upload.
+#[derive(Serialize)]
+pub(super) struct Uploaded {
+    #[serde(flatten)]
+    described: Described,
+    /// Whether the tenant had not uploaded these bytes before.
+    is_new: bool,
+    /// What it imports and the node's live revision does not; `null` where no node was named, or nothing is live.
+    new_imports: Option<Vec<String>>,
+}
+
+/// `GET /v1/tenants/{tenant}/artifacts`: the newest first, 200 at most.
+pub(super) async fn list(
+    Shared(state): Shared<Arc<State>>,
+    Path(tenant): Path<TenantId>,
+) -> Result<Json<Artifacts>, Problem> {
+    let artifacts = state.stored.storage.artifacts(&tenant, LISTED).await?;
+    let artifacts = artifacts.iter().map(Described::of).collect::<Result<_, _>>()?;
+    Ok(Json(Artifacts { artifacts }))
+}
+
+/// `GET /v1/tenants/{tenant}/artifacts/{artifact}`
+pub(super) async fn show(
+    Shared(state): Shared<Arc<State>>,
+    Path((tenant, id)): Path<(TenantId, ArtifactId)>,
+) -> Result<Json<Described>, Problem> {
+    Ok(Json(Described::of(&state.stored.storage.artifact(&tenant, &id).await?)?))
+}
+
+/// `POST /v1/tenants/{tenant}/artifacts?node=…`: the body is the artifact. 201, or 200 where the tenant has it already.
+///
+/// An artifact that cannot run is refused with every reason, and is not kept.
+pub(super) async fn upload(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(tenant): Path<TenantId>,
+    Query(query): Query<For>,
+    request: Request,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    state.stored.storage.tenant(&tenant).await?;
+    let Ok(_turn) = state.uploads.try_acquire() else {
+        return Err(Problem::busy("too many artifacts are on their way in: try again in a moment"));
+    };
+    let body = read_body(request.into_body(), MAX_ARTIFACT_BYTES, UPLOAD_TIME).await?;
+    let inspection = inspect(body.clone()).await?;
+    state.sandbox.prepare(&body).await?;
+    let id = inspection.artifact.parse().map_err(Problem::internal)?;
+    let new =
+        NewArtifact { id, bytes: body, inspection: serde_json::to_string(&inspection).map_err(Problem::internal)? };
+    let (artifact, is_new) = state.stored.storage.add_artifact(&tenant, &new, &caller.actor).await?;
+    let new_imports = match &query.node {
+        Some(node) => new_imports(&state, &tenant, node, &inspection).await?,
+        None => None,
+    };
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(Uploaded { described: Described::of(&artifact)?, is_new, new_imports })))
+}
+
+/// What the sandbox finds; a refusal where it finds a problem.
+async fn inspect(bytes: Bytes) -> Result<Inspection, Problem> {
+    let inspection = tokio::task::spawn_blocking(move || sandbox::inspect(&bytes)).await.map_err(Problem::internal)?;
+    if inspection.problems.is_empty() { Ok(inspection) } else { Err(Problem::refused(inspection.problems)) }
+}
+
+async fn new_imports(
+    state: &State,
+    tenant: &TenantId,
+    node: &NodeId,
+    inspection: &Inspection,
+) -> Result<Option<Vec<String>>, Problem> {
+    let storage = &state.stored.storage;
+    let Some(live) = storage.node(tenant, node).await?.live else { return Ok(None) };
+    let live = storage.revision(tenant, node, live).await?;
+    let before = inspection_of(&storage.artifact(tenant, &live.artifact).await?)?;
+    Ok(Some(names(inspection).difference(&names(&before)).cloned().collect()))
+}
+
+/// What was found when the artifact was uploaded.
+pub(super) fn inspection_of(artifact: &Artifact) -> Result<Inspection, Problem> {
+    serde_json::from_str(&artifact.inspection).map_err(Problem::internal)
+}
+
+/// The names of an artifact's imports.
+pub(super) fn names(inspection: &Inspection) -> BTreeSet<String> {
+    inspection.imports.iter().map(|import| import.name.clone()).collect()
+}
+
+impl Described {
+    fn of(artifact: &Artifact) -> Result<Self, Problem> {
+        let inspection = inspection_of(artifact)?;
+        Ok(Self {
+            artifact: artifact.id,
+            bytes: artifact.bytes,
+            kind: inspection.kind,
+            imports: inspection.imports,
+            functions: inspection.functions,
+            created_at: artifact.created_at,
+            created_by: artifact.created_by.clone(),
+        })
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => {
+                Self::too_large(format!("an artifact may have {} MiB at most", MAX_ARTIFACT_BYTES >> 20))
+            }
+            BodyError::TimedOut => Self::too_slow("the artifact did not arrive in time"),
+            BodyError::Broken => Self::invalid("the body ended early or was framed wrongly"),
+        }
+    }
+}

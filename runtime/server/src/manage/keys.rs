@@ -1,0 +1,119 @@
+//! Keys of this API. The key itself is in one answer, the one to its making.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::{Extension, Json};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderName};
+use jiff::{SignedDuration, Timestamp};
+use model::{ApiKey, Role, TenantId};
+use serde::{Deserialize, Serialize};
+use storage::NewKey;
+
+use super::auth::Caller;
+use super::input::{Body, Path};
+use super::problem::Problem;
+use crate::state::State;
+
+#[derive(Serialize)]
+pub(super) struct Keys {
+    keys: Vec<ApiKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    role: Role,
+    #[serde(default)]
+    label: String,
+    /// `90d`; absent: never.
+    #[serde(default, with = "humantime_serde::option")]
+    expires_in: Option<Duration>,
+}
+
+/// A fresh key, and its text, which is shown this once.
+#[derive(Serialize)]
+pub(super) struct Made {
+    #[serde(flatten)]
+    about: ApiKey,
+    key: String,
+}
+
+type Shown = (StatusCode, [(HeaderName, &'static str); 1], Json<Made>);
+
+/// `GET /v1/tenants/{tenant}/keys`
+pub(super) async fn list(
+    Shared(state): Shared<Arc<State>>,
+    Path(tenant): Path<TenantId>,
+) -> Result<Json<Keys>, Problem> {
+    Ok(Json(Keys { keys: state.stored.storage.keys(Some(&tenant)).await? }))
+}
+
+/// `POST /v1/tenants/{tenant}/keys`: of a role that is no higher than the caller's.
+pub(super) async fn create(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(tenant): Path<TenantId>,
+    Body(wanted): Body<Wanted>,
+) -> Result<Shown, Problem> {
+    if wanted.role == Role::Operator {
+        return Err(Problem::invalid("an operator's key belongs to no tenant: make it at /v1/keys"));
+    }
+    make(&state, &caller, Some(tenant), wanted).await
+}
+
+/// `DELETE /v1/tenants/{tenant}/keys/{key}`
+pub(super) async fn delete(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, key)): Path<(TenantId, String)>,
+) -> Result<StatusCode, Problem> {
+    state.stored.storage.delete_key(Some(&tenant), &key, &caller.actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /v1/keys`: the operators' own.
+pub(super) async fn list_operators(Shared(state): Shared<Arc<State>>) -> Result<Json<Keys>, Problem> {
+    Ok(Json(Keys { keys: state.stored.storage.keys(None).await? }))
+}
+
+/// `POST /v1/keys`: for an operator.
+pub(super) async fn create_operators(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Body(wanted): Body<Wanted>,
+) -> Result<Shown, Problem> {
+    if wanted.role != Role::Operator {
+        return Err(Problem::invalid(format!(
+            "a key with the role `{}` belongs to a tenant: make it at /v1/tenants/{{tenant}}/keys",
+            wanted.role
+        )));
+    }
+    make(&state, &caller, None, wanted).await
+}
+
+/// `DELETE /v1/keys/{key}`
+pub(super) async fn delete_operators(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(key): Path<String>,
+) -> Result<StatusCode, Problem> {
+    state.stored.storage.delete_key(None, &key, &caller.actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn make(state: &State, caller: &Caller, tenant: Option<TenantId>, wanted: Wanted) -> Result<Shown, Problem> {
+    let expires_at = wanted.expires_in.map(after_now).transpose()?;
+    let new = NewKey { tenant, role: wanted.role, label: wanted.label, expires_at };
+    let (about, shown) = state.stored.storage.create_key(&new, &caller.actor).await?;
+    let made = Made { about, key: shown.reveal().to_owned() };
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(made)))
+}
+
+/// The moment that is so far away, if there is one.
+pub(super) fn after_now(time: Duration) -> Result<Timestamp, Problem> {
+    let later = SignedDuration::try_from(time).ok().and_then(|time| Timestamp::now().checked_add(time).ok());
+    later.ok_or_else(|| Problem::invalid("the time is too far in the future: give one such as \"90d\""))
+}

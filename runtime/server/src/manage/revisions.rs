@@ -1,0 +1,175 @@
+//! Revisions: made, compared, promoted, rolled back.
+
+use std::sync::Arc;
+
+use axum::extract::State as Shared;
+use axum::{Extension, Json};
+use http::{HeaderMap, StatusCode};
+use model::{ArtifactId, NodeId, Revision, RevisionNumber, Settings, TenantId};
+use serde::{Deserialize, Serialize};
+use storage::NewRevision;
+
+use super::artifacts::{inspection_of, names};
+use super::auth::Caller;
+use super::input::{Body, Path, Query, seen_version};
+use super::nodes::{Tagged, tagged};
+use super::problem::Problem;
+use crate::state::State;
+use crate::stored;
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 1000;
+
+/// A page of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page<C> {
+    /// Where the page before ended: its `next`.
+    cursor: Option<C>,
+    limit: Option<u32>,
+}
+
+impl<C> Page<C> {
+    /// Where to begin, and how many to give.
+    pub(super) fn bounds(self) -> Result<(Option<C>, u32), Problem> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if limit == 0 || limit > MAX_LIMIT {
+            return Err(Problem::invalid(format!("`limit` is {limit}: it must be from 1 to {MAX_LIMIT}")));
+        }
+        Ok((self.cursor, limit))
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Revisions {
+    revisions: Vec<Revision>,
+    /// The cursor of the next page; `null` on the last.
+    next: Option<RevisionNumber>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    artifact: ArtifactId,
+    #[serde(default)]
+    settings: Settings,
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Against {
+    /// Absent: the live one.
+    against: Option<RevisionNumber>,
+}
+
+/// What one revision has that the other has not.
+#[derive(Serialize)]
+pub(super) struct Diff {
+    from: RevisionNumber,
+    to: RevisionNumber,
+    same_artifact: bool,
+    imports_added: Vec<String>,
+    imports_removed: Vec<String>,
+    settings_from: Settings,
+    settings_to: Settings,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Promotion {
+    revision: RevisionNumber,
+}
+
+/// `GET …/revisions`: the newest first.
+pub(super) async fn list(
+    Shared(state): Shared<Arc<State>>,
+    Path((tenant, node)): Path<(TenantId, NodeId)>,
+    Query(page): Query<Page<RevisionNumber>>,
+) -> Result<Json<Revisions>, Problem> {
+    let (before, limit) = page.bounds()?;
+    state.stored.storage.node(&tenant, &node).await?;
+    let revisions = state.stored.storage.revisions(&tenant, &node, before, limit).await?;
+    let is_full = revisions.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = revisions.last().filter(|_| is_full).map(|last| last.number);
+    Ok(Json(Revisions { revisions, next }))
+}
+
+/// `POST …/revisions`: the node's next one. It runs once it is promoted.
+pub(super) async fn create(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, node)): Path<(TenantId, NodeId)>,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Revision>), Problem> {
+    let new = NewRevision { artifact: wanted.artifact, settings: wanted.settings, note: wanted.note };
+    let revision = state.stored.storage.create_revision(&tenant, &node, &new, &caller.actor).await?;
+    Ok((StatusCode::CREATED, Json(revision)))
+}
+
+/// `GET …/revisions/{revision}`
+pub(super) async fn show(
+    Shared(state): Shared<Arc<State>>,
+    Path((tenant, node, number)): Path<(TenantId, NodeId, RevisionNumber)>,
+) -> Result<Json<Revision>, Problem> {
+    Ok(Json(state.stored.storage.revision(&tenant, &node, number).await?))
+}
+
+/// `GET …/revisions/{revision}/diff?against=…`
+pub(super) async fn diff(
+    Shared(state): Shared<Arc<State>>,
+    Path((tenant, node, number)): Path<(TenantId, NodeId, RevisionNumber)>,
+    Query(query): Query<Against>,
+) -> Result<Json<Diff>, Problem> {
+    let storage = &state.stored.storage;
+    let live = storage.node(&tenant, &node).await?.live;
+    let from = query
+        .against
+        .or(live)
+        .ok_or_else(|| Problem::conflict("nothing is live yet: name the revision to compare with, `?against=1`"))?;
+    let (from, to) = (storage.revision(&tenant, &node, from).await?, storage.revision(&tenant, &node, number).await?);
+    let before = names(&inspection_of(&storage.artifact(&tenant, &from.artifact).await?)?);
+    let after = names(&inspection_of(&storage.artifact(&tenant, &to.artifact).await?)?);
+    Ok(Json(Diff {
+        from: from.number,
+        to: to.number,
+        same_artifact: from.artifact == to.artifact,
+        imports_added: after.difference(&before).cloned().collect(),
+        imports_removed: before.difference(&after).cloned().collect(),
+        settings_from: from.settings,
+        settings_to: to.settings,
+    }))
+}
+
+/// `POST …/promote`: the code is compiled and loaded before the pointer moves, and this host serves it when the answer comes.
+pub(super) async fn promote(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, node)): Path<(TenantId, NodeId)>,
+    headers: HeaderMap,
+    Body(wanted): Body<Promotion>,
+) -> Result<Tagged, Problem> {
+    let seen = seen_version(&headers)?;
+    let storage = &state.stored.storage;
+    let revision = storage.revision(&tenant, &node, wanted.revision).await?;
+    let _warm = stored::ready(&state, revision.artifact).await?;
+    let promoted = storage.promote(&tenant, &node, wanted.revision, seen, &caller.actor).await;
+    let promoted = promoted.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
+    stored::refresh(&state, &tenant, &node).await?;
+    Ok(tagged(promoted))
+}
+
+/// `POST …/roll-back`: to the revision that was live before. Done twice, it leads back.
+pub(super) async fn roll_back(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, node)): Path<(TenantId, NodeId)>,
+    headers: HeaderMap,
+) -> Result<Tagged, Problem> {
+    let seen = seen_version(&headers)?;
+    let rolled_back = state.stored.storage.roll_back(&tenant, &node, seen, &caller.actor).await;
+    let rolled_back = rolled_back.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
+    stored::refresh(&state, &tenant, &node).await?;
+    Ok(tagged(rolled_back))
+}

@@ -1,0 +1,48 @@
+use std::error::Error;
+
+/// Why storage did not do what it was asked to. Nothing has changed then, except where the answer to a commit was lost on its way.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is none.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// There is one already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// Somebody else changed it first, or it is in a state that does not allow this; the text says what to do.
+    #[error("{0}")]
+    Conflict(String),
+    /// No database could hold this, or no host could use it; the text says what to do.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database or the object store does not answer, or refuses to write.
+    #[error("storage cannot {doing}: {source}")]
+    Unavailable {
+        /// What was to be done.
+        doing: &'static str,
+        /// What it says itself.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// What is stored is not what this version of codenode writes.
+    #[error("what is stored is damaged: {0}")]
+    Damaged(String),
+}
+
+impl StorageError {
+    pub(crate) fn unavailable(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable { doing, source: source.into() }
+    }
+}
+
+/// Refuses what PostgreSQL cannot hold and SQLite could, so that the two agree.
+pub(crate) fn storable(what: &str, text: &str, most_bytes: usize) -> Result<(), StorageError> {
+    if text.contains('\0') {
+        return Err(StorageError::Invalid(format!(
+            "{what} holds the character U+0000, which cannot be stored: remove it"
+        )));
+    }
+    if text.len() > most_bytes {
+        return Err(StorageError::Invalid(format!("{what} is longer than {most_bytes} bytes: shorten it")));
+    }
+    Ok(())
+}

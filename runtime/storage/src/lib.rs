@@ -1,0 +1,85 @@
+//! What outlives the process: tenants, keys, nodes, revisions, secrets and artifacts, in a database and an object store.
+//!
+//! The only room that knows SQL and object stores. It knows nothing of HTTP, of WebAssembly or of the configuration file.
+//!
+//! The same statements serve both databases, SQLite in a folder and PostgreSQL for many hosts; what differs between the two is in
+//! `database`. Every change is one transaction that is in the audit log, and what was acknowledged is on the disk.
+
+mod artifacts;
+mod audit;
+mod change;
+mod column;
+mod database;
+mod error;
+mod keys;
+mod nodes;
+mod objects;
+mod revisions;
+mod seal;
+mod secrets;
+mod serving;
+mod tenants;
+
+pub use artifacts::{Artifact, NewArtifact};
+pub use database::Place;
+pub use error::StorageError;
+pub use keys::{NewKey, ShownKey};
+pub use objects::ObjectPlace;
+pub use revisions::NewRevision;
+pub use seal::{KeyringError, MasterKey};
+pub use serving::{Changes, OpenSecret, Serving, Snapshot};
+
+use std::sync::Arc;
+
+use database::Database;
+use objects::Objects;
+use seal::Keyring;
+
+/// What every operation ends in.
+pub type Result<T> = std::result::Result<T, StorageError>;
+
+/// How storage is set up.
+#[derive(Debug)]
+pub struct Config {
+    /// Where rows are kept.
+    pub database: Place,
+    /// Where artifacts are kept.
+    pub objects: ObjectPlace,
+    /// What secrets are sealed with: the first seals, all of them open. Never empty.
+    pub master_keys: Vec<MasterKey>,
+}
+
+/// Everything that outlives the process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    database: Database,
+    objects: Objects,
+    keyring: Arc<Keyring>,
+}
+
+impl Storage {
+    /// Opens the database, making or migrating it where needed, and the object store.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] names what cannot be reached; [`StorageError::Invalid`] what cannot be used.
+    pub async fn open(config: Config) -> Result<Self> {
+        Ok(Self {
+            keyring: Arc::new(Keyring::new(config.master_keys)?),
+            objects: Objects::open(&config.objects)?,
+            database: Database::open(&config.database).await?,
+        })
+    }
+
+    /// Whether the database answers, and how it is called in messages.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        self.database.ping().await
+    }
+
+    /// Waits for what is under way and closes all connections.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

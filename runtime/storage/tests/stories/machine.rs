@@ -1,0 +1,298 @@
+//! Storage against a model of it: whatever is done in whatever order, both answer alike, and both hold the same.
+
+mod model;
+
+use ::model::{ApiKey, ArtifactId, Door, NodeId, Role, Scheme, Settings, TenantId};
+use jiff::{Timestamp, ToSpan as _};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use storage::{NewArtifact, NewKey, NewRevision, Storage};
+
+use self::model::{Key, Model, Node, Owner, Refusal, Secret, Seen, Step, Tenant, Told, What};
+use crate::place::{Ground, Kind, artifact, by, node, tenant};
+
+const TENANTS: [&str; 3] = ["acme", "brook", "cliff"];
+const NODES: [&str; 2] = ["ORDERS", "RETURNS"];
+const BYTES: [&[u8]; 3] = [b"\0asm one", b"\0asm two", b"\0asm three"];
+/// How many cases there are, where it is to be more than usual.
+const CASES: &str = "PROPTEST_CASES";
+
+#[test]
+fn sqlite_does_what_the_model_does() {
+    compare(Kind::Sqlite, 24);
+}
+
+#[test]
+fn postgresql_does_what_the_model_does() {
+    compare(Kind::Postgres, 12);
+}
+
+fn compare(kind: Kind, cases: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ground = runtime.block_on(Ground::fresh(kind));
+    let cases = std::env::var(CASES).map_or(cases, |cases| cases.parse().unwrap());
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    let steps = proptest::collection::vec(step(), 20..60);
+    let compared = TestRunner::new(config).run(&steps, |steps| runtime.block_on(walk(&ground, &steps)));
+    compared.unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+async fn walk(ground: &Ground, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut pair = Pair::empty(ground).await;
+    for step in steps {
+        if matches!(step.what, What::Restart) {
+            pair.storage.close().await;
+            pair.storage = ground.open().await;
+            pair.compare_all().await?;
+        } else {
+            pair.take(step).await?;
+        }
+    }
+    pair.storage.close().await;
+    pair.storage = ground.open().await;
+    pair.compare_all().await
+}
+
+/// Storage, and its model.
+struct Pair {
+    storage: Storage,
+    model: Model,
+    /// Each secret's id that there ever was.
+    secrets: Vec<String>,
+    /// Each key's id and text, likewise.
+    keys: Vec<(String, String)>,
+}
+
+impl Pair {
+    /// Removes what an earlier case left.
+    async fn empty(ground: &Ground) -> Self {
+        let storage = ground.open().await;
+        for tenant in storage.tenants().await.unwrap() {
+            storage.delete_tenant(&tenant.id, &by()).await.unwrap();
+        }
+        for key in storage.keys(None).await.unwrap() {
+            storage.delete_key(None, &key.id, &by()).await.unwrap();
+        }
+        let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap();
+        Self { storage, model: Model::empty(now), secrets: Vec::new(), keys: Vec::new() }
+    }
+
+    /// Takes a step in both, and looks at what became of it.
+    async fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let before = self.storage.sequence().await.unwrap();
+        let secret = format!("secret number {before}");
+        let about = self.about(step);
+        let told = self.perform(step, &about, &secret).await.map_err(Refusal::from);
+        let drawn = match &told {
+            Ok(Told::Id(id)) => id.clone(),
+            Ok(_) | Err(_) => about,
+        };
+        let taken = self.model.take(step, &drawn, &secret);
+        let (expected, action) = match taken {
+            Ok((told, action)) => (Ok(told), action),
+            Err(refusal) => (Err(refusal), None),
+        };
+        prop_assert_eq!(shallow(told), shallow(expected), "{:?}", step);
+        self.compare_log(step, before, action).await?;
+        for id in TENANTS.map(tenant) {
+            // Mostly the tenants that this step was not about.
+            if id != step.tenant || action.is_some() {
+                prop_assert_eq!(held(&self.storage, &id).await, self.model.tenant(&id), "{} after {:?}", id, step);
+            }
+        }
+        Ok(())
+    }
+
+    /// The id of the secret or key that a step is about; all zeros where there was none yet.
+    fn about(&self, step: &Step) -> String {
+        let nobody = || "00".repeat(8);
+        match step.what {
+            What::DeleteSecret(which) => pick(&self.secrets, which).cloned().unwrap_or_else(nobody),
+            What::DeleteKey(_, which) | What::Authenticate(which, _) => {
+                pick(&self.keys, which).map_or_else(nobody, |(id, _)| id.clone())
+            }
+            _ => nobody(),
+        }
+    }
+
+    async fn perform(&mut self, step: &Step, about: &str, secret: &str) -> storage::Result<Told> {
+        let (storage, tenant, node, now) = (&self.storage, &step.tenant, &step.node, self.model.now);
+        let version = |seen| self.model.version(step, seen);
+        Ok(match &step.what {
+            What::CreateTenant => storage.create_tenant(tenant, &by()).await.map(|_| Told::Done)?,
+            What::DeleteTenant => storage.delete_tenant(tenant, &by()).await.map(|()| Told::Done)?,
+            What::CreateNode(door) => told(&storage.create_node(tenant, node, door, &by()).await?),
+            What::DeleteNode => storage.delete_node(tenant, node, &by()).await.map(|()| Told::Done)?,
+            What::SetDoor(door, seen) => told(&storage.set_door(tenant, node, door, version(*seen), &by()).await?),
+            What::AddArtifact(id) => Told::IsNew(storage.add_artifact(tenant, &upload(*id), &by()).await?.1),
+            What::CreateRevision(artifact) => {
+                let new = NewRevision { artifact: *artifact, settings: Settings::default(), note: String::new() };
+                let made = storage.create_revision(tenant, node, &new, &by()).await?;
+                assert_eq!(storage.revision(tenant, node, made.number).await?, made);
+                Told::Revision(made.number.into())
+            }
+            What::Promote(number, seen) => {
+                let number = (*number).try_into().unwrap();
+                told(&storage.promote(tenant, node, number, version(*seen), &by()).await?)
+            }
+            What::RollBack(seen) => told(&storage.roll_back(tenant, node, version(*seen), &by()).await?),
+            What::AddSecret(hours) => {
+                let retire = hours.map(|hours| now + hours.hours());
+                let made = storage.add_secret(tenant, node, secret, retire, &by()).await?;
+                self.secrets.push(made.id.clone());
+                Told::Id(made.id)
+            }
+            What::DeleteSecret(_) => storage.delete_secret(tenant, node, about, &by()).await.map(|()| Told::Done)?,
+            What::CreateKey(owner, role) => {
+                let expires_at = Some(now + 1.hour());
+                let new = NewKey { tenant: owned(*owner, tenant), role: *role, label: String::new(), expires_at };
+                let (made, shown) = storage.create_key(&new, &by()).await?;
+                self.keys.push((made.id.clone(), shown.reveal().to_owned()));
+                Told::Id(made.id)
+            }
+            What::DeleteKey(owner, _) => {
+                storage.delete_key(owned(*owner, tenant).as_ref(), about, &by()).await.map(|()| Told::Done)?
+            }
+            What::Authenticate(which, hours) => {
+                let text = pick(&self.keys, *which).map_or("cn_", |(_, text)| text.as_str());
+                Told::Knows(storage.authenticate(text, now + hours.hours()).await?.map(|key| key.id))
+            }
+            What::Restart => Told::Done,
+        })
+    }
+
+    /// A change has one number, one line in the log and one place in the feed; what changes nothing has none of them.
+    async fn compare_log(&self, step: &Step, before: u64, action: Option<&str>) -> Result<(), TestCaseError> {
+        let after = self.storage.sequence().await.unwrap();
+        prop_assert_eq!(after - before, u64::from(action.is_some()), "{:?}", step);
+        let Some(action) = action else { return Ok(()) };
+        let last = self.storage.audit(None, None, 1).await.unwrap().remove(0);
+        prop_assert_eq!((last.sequence, last.action.as_str()), (after, action));
+        let feed = self.storage.changes_since(before).await.unwrap();
+        let of = last.tenant.map(|tenant| (tenant, of_a_node(action).then(|| step.node.clone())));
+        prop_assert_eq!(feed.of.unwrap(), Vec::from_iter(of));
+        Ok(())
+    }
+
+    async fn compare_all(&self) -> Result<(), TestCaseError> {
+        let tenants = self.storage.tenants().await.unwrap();
+        let known: Vec<&TenantId> = self.model.tenants.iter().map(|(id, _)| id).collect();
+        prop_assert_eq!(tenants.iter().map(|tenant| &tenant.id).collect::<Vec<_>>(), known);
+        for id in TENANTS.map(tenant) {
+            prop_assert_eq!(held(&self.storage, &id).await, self.model.tenant(&id), "{}", id);
+        }
+        let operators: Vec<Key> = self.storage.keys(None).await.unwrap().iter().map(key).collect();
+        prop_assert_eq!(&operators, &self.model.operators);
+        let serving = self.storage.serving(None, None).await.unwrap();
+        let order: Vec<(TenantId, NodeId)> =
+            serving.nodes.into_iter().map(|serving| (serving.node.tenant, serving.node.id)).collect();
+        prop_assert_eq!(&order, &self.model.order);
+        Ok(())
+    }
+}
+
+/// All that a tenant has, as storage tells it.
+async fn held(storage: &Storage, id: &TenantId) -> Tenant {
+    let serving = storage.serving(Some(id), None).await.unwrap().nodes;
+    let nodes = storage.nodes(id).await.unwrap();
+    assert_eq!(serving.iter().map(|serving| &serving.node).collect::<Vec<_>>(), nodes.iter().collect::<Vec<_>>());
+    let mut held = Tenant::default();
+    for serving in serving {
+        let mut node = seen(&serving.node);
+        let revisions = storage.revisions(id, &node.id, None, 1000).await.unwrap();
+        let live = revisions.iter().find(|revision| Some(revision.number) == serving.node.live);
+        assert_eq!(serving.revision.as_ref(), live);
+        node.revisions = revisions.iter().rev().map(|revision| revision.artifact).collect();
+        for (secret, open) in storage.secrets(id, &node.id).await.unwrap().into_iter().zip(&serving.secrets) {
+            assert_eq!(secret.retires_at, open.retires_at);
+            node.secrets.push(Secret { id: secret.id, text: open.text.to_string(), retires_at: secret.retires_at });
+        }
+        assert_eq!(node.secrets.len(), serving.secrets.len());
+        held.nodes.push(node);
+    }
+    held.artifacts = storage.artifacts(id, 1000).await.unwrap().iter().map(|artifact| artifact.id).collect();
+    held.keys = storage.keys(Some(id)).await.unwrap().iter().map(key).collect();
+    held
+}
+
+/// A node without its revisions and secrets.
+fn seen(node: &::model::Node) -> Node {
+    Node {
+        id: node.id.clone(),
+        door: node.door.clone(),
+        live: node.live.map(u32::from),
+        previous: node.previous.map(u32::from),
+        version: node.version,
+        revisions: Vec::new(),
+        secrets: Vec::new(),
+    }
+}
+
+fn told(node: &::model::Node) -> Told {
+    Told::Node(Box::new(seen(node)))
+}
+
+/// Whoever changes a node is told of it without its revisions and secrets.
+fn shallow(told: Result<Told, Refusal>) -> Result<Told, Refusal> {
+    told.map(|told| match told {
+        Told::Node(node) => Told::Node(Box::new(Node { revisions: Vec::new(), secrets: Vec::new(), ..*node })),
+        Told::Done | Told::Revision(_) | Told::IsNew(_) | Told::Id(_) | Told::Knows(_) => told,
+    })
+}
+
+fn key(key: &ApiKey) -> Key {
+    Key { id: key.id.clone(), role: key.role, expires_at: key.expires_at, last_used_at: key.last_used_at }
+}
+
+fn owned(owner: Owner, tenant: &TenantId) -> Option<TenantId> {
+    match owner {
+        Owner::Tenant => Some(tenant.clone()),
+        Owner::Operators => None,
+    }
+}
+
+fn of_a_node(action: &str) -> bool {
+    ["node.", "revision.", "secret."].iter().any(|start| action.starts_with(start))
+}
+
+fn upload(id: ArtifactId) -> NewArtifact {
+    BYTES.map(artifact).into_iter().find(|artifact| artifact.id == id).unwrap()
+}
+
+fn pick<T>(all: &[T], which: usize) -> Option<&T> {
+    all.get(which.checked_rem(all.len())?)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (tenants, nodes) = (select(TENANTS.map(tenant).to_vec()), select(NODES.map(node).to_vec()));
+    (tenants, nodes, what()).prop_map(|(tenant, node, what)| Step { tenant, node, what })
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let door = || {
+        let schemes = select(vec![vec![], vec![Scheme::Sha256], vec![Scheme::Sha1, Scheme::Standard]]);
+        (schemes, any::<bool>()).prop_map(|(schemes, allow_unsigned)| Door { schemes, allow_unsigned })
+    };
+    let seen = || prop_oneof![3 => Just(Seen::Unsaid), 2 => Just(Seen::Present), 1 => Just(Seen::Older)];
+    let artifact = || select(BYTES.map(|bytes| artifact(bytes).id).to_vec());
+    let owner = || prop_oneof![3 => Just(Owner::Tenant), 1 => Just(Owner::Operators)];
+    let hours = || select(vec![None, Some(-1), Some(1)]);
+    prop_oneof![
+        6 => Just(What::CreateTenant),
+        1 => Just(What::DeleteTenant),
+        8 => door().prop_map(What::CreateNode),
+        1 => Just(What::DeleteNode),
+        4 => (door(), seen()).prop_map(|(door, seen)| What::SetDoor(door, seen)),
+        6 => artifact().prop_map(What::AddArtifact),
+        10 => artifact().prop_map(What::CreateRevision),
+        8 => (1_u32..4, seen()).prop_map(|(number, seen)| What::Promote(number, seen)),
+        4 => seen().prop_map(What::RollBack),
+        6 => hours().prop_map(What::AddSecret),
+        3 => any::<usize>().prop_map(What::DeleteSecret),
+        4 => (owner(), select(Role::ALL.to_vec())).prop_map(|(owner, role)| What::CreateKey(owner, role)),
+        2 => (owner(), any::<usize>()).prop_map(|(owner, which)| What::DeleteKey(owner, which)),
+        3 => (any::<usize>(), 0_i64..3).prop_map(|(which, hours)| What::Authenticate(which, hours)),
+        1 => Just(What::Restart),
+    ]
+}

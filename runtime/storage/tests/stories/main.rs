@@ -1,0 +1,11 @@
+//! What storage does, told once and tried on both databases, and on both object stores.
+//!
+//! `cargo xtask test` starts what these tests talk to; `cargo xtask services` does it for a single one.
+
+#![cfg(test)]
+
+mod crashes;
+mod machine;
+mod objects;
+mod place;
+mod stories;
