@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use model::{Cause, Limits};
+use model::{Cause, Limits, Quota};
 
 #[test]
 fn the_limits_are_those_of_the_code() {
@@ -14,6 +14,17 @@ fn the_limits_are_those_of_the_code() {
         table("## Limits").iter().map(|row| (unquoted(&row[0]), amount(&row[1]), amount(&row[2]))).collect();
     let known: Vec<_> =
         default.iter().zip(cap).map(|((key, default), (_, cap))| ((*key).to_owned(), *default, cap)).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_quotas_are_those_of_the_code() {
+    let told: Vec<_> = table("## Quotas").iter().map(|row| (unquoted(&row[0]), some(&row[1]), some(&row[2]))).collect();
+    let known: Vec<_> = quotas(&Quota::DEFAULT)
+        .iter()
+        .zip(quotas(&Quota::CAPS))
+        .map(|((key, default), (_, cap))| ((*key).to_owned(), *default, cap))
+        .collect();
     assert_eq!(told, known);
 }
 
@@ -38,7 +49,9 @@ fn the_first_handler_is_the_example() {
 
 #[test]
 fn every_link_in_the_documents_leads_to_a_file() {
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"] {
+    for document in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "METRICS.md", "examples/README.md"]
+    {
         let text = read(document);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = link.split('#').next().unwrap();
@@ -64,6 +77,22 @@ fn in_order(limits: &Limits) -> [(&'static str, u64); 9] {
     ]
 }
 
+/// The keys of a tenant's `quota`, with what they come to in pieces or microseconds.
+fn quotas(quota: &Quota) -> [(&'static str, Option<u64>); 5] {
+    [
+        ("runs", Some(quota.runs.into())),
+        ("runs_per_second", quota.runs_per_second.map(u64::from)),
+        ("runs_per_burst", quota.runs_per_burst.map(u64::from)),
+        ("cpu_per_hour", quota.cpu_per_hour.map(|time| u64::try_from(time.as_micros()).unwrap())),
+        ("weight", Some(quota.weight.into())),
+    ]
+}
+
+/// As [`amount`]; `-` is none.
+fn some(text: &str) -> Option<u64> {
+    (text != "-").then(|| amount(text))
+}
+
 /// `10 s`, `64 MiB`, `10 000`
 fn amount(text: &str) -> u64 {
     let (number, unit): (String, String) = text.chars().filter(|c| !c.is_whitespace()).partition(char::is_ascii_digit);
@@ -72,6 +101,7 @@ fn amount(text: &str) -> u64 {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "s" => 1_000_000,
+        "days" => 24 * 3_600 * 1_000_000,
         unit => panic!("`{unit}` in `{text}` is no unit"),
     };
     number.parse::<u64>().unwrap() * unit

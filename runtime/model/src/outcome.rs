@@ -100,14 +100,21 @@ pub enum Blame {
     Host,
 }
 
-impl fmt::Display for Blame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Blame {
+    /// The stable name, such as `author`.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Author => "author",
             Self::Limit => "limit",
             Self::Upstream => "upstream",
             Self::Host => "host",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -167,6 +174,8 @@ causes! {
     TooManyCalls = "too_many_calls", Limit;
     /// A service that the handler called failed, and the handler passed that on as its error.
     UpstreamFailed = "upstream_failed", Upstream;
+    /// The tenant has used what its quota allows for now; the run never began.
+    OverQuota = "over_quota", Host;
     /// This host was full; the run never began.
     Overloaded = "overloaded", Host;
     /// No live code to run, its compiled code was gone or damaged, or the host was shutting down.

@@ -186,6 +186,11 @@ impl Sandbox {
         self.0.shelf.loads()
     }
 
+    /// What the compiler does, and has done so far.
+    pub fn compilations(&self) -> compile::Compilations {
+        self.0.compiler.compilations()
+    }
+
     /// Waits until a run finds that its compiled code is gone or damaged: who has the artifact should prepare it anew.
     pub async fn damaged(&self) {
         self.0.damage.notified().await;

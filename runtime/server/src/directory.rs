@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, RevisionNumber, Settings, TenantId};
+use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, Quota, RevisionNumber, Settings, TenantId};
 use sandbox::Prepared;
 use storage::Serving;
 
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
 use crate::config::{self, Config};
+use crate::metrics::{Meter, Times};
 use crate::webhook::signature::{Secret, SecretError, Verifier};
 
 /// Every node.
@@ -28,12 +29,14 @@ pub(crate) struct Directory {
 #[derive(Clone, Copy)]
 struct Host {
     limits: Limits,
-    runs_per_tenant: u32,
+    quota: Quota,
 }
 
+/// The owner of nodes, and what they share.
 #[derive(Clone)]
-struct Tenant {
-    share: Arc<Share>,
+pub(crate) struct Tenant {
+    pub(crate) share: Share,
+    pub(crate) times: Arc<Times>,
     nodes: HashMap<NodeId, Arc<Live>>,
 }
 
@@ -69,7 +72,8 @@ pub(crate) struct Live {
     pub(crate) end_node: bool,
     pub(crate) human_assistance: bool,
     pub(crate) on_break: OnBreak,
-    pub(crate) share: Arc<Share>,
+    pub(crate) share: Share,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// How a node stands.
@@ -87,29 +91,27 @@ pub(crate) enum Condition {
 impl Directory {
     /// The directory before anything is configured.
     pub(crate) fn empty() -> Self {
-        let host = Host { limits: Limits::DEFAULT, runs_per_tenant: 0 };
+        let host = Host { limits: Limits::DEFAULT, quota: Quota::DEFAULT };
         Self { tenants: HashMap::new(), host, body_bytes: Limits::DEFAULT.event_bytes }
     }
 
     /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
     /// in `old`; all its other settings are the new ones.
     pub(crate) fn build(config: &Config, artifacts: &Artifacts, old: &Self) -> Self {
-        let host = Host { limits: config.limits, runs_per_tenant: config.sandbox.runs_per_tenant };
+        let host = Host { limits: config.limits, quota: config.quota };
         let mut new = Self { tenants: HashMap::new(), host, body_bytes: host.limits.event_bytes };
         for (id, tenant) in &config.tenants {
-            let share = old.share(id);
-            share.set_most(tenant.runs.unwrap_or(host.runs_per_tenant));
-            new.tenants.insert(id.clone(), Tenant { share: Arc::clone(&share), nodes: HashMap::new() });
+            let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                new.put(Arc::new(Live::configured(id, node_id, node, artifacts, before, &share)));
+                new.put(Live::configured(id, node_id, node, artifacts, before, &tenant_now));
             }
+            new.tenants.entry(id.clone()).or_insert(tenant_now);
         }
         for live in old.nodes().into_iter().filter(|live| live.is_stored()) {
-            if !config.tenants.contains_key(&live.tenant) {
-                live.share.set_most(host.runs_per_tenant);
-            }
-            new.put(Arc::clone(live));
+            let quota = config.tenants.get(&live.tenant).map_or(host.quota, |tenant| tenant.quota);
+            let share = old.share(&live.tenant, quota);
+            new.put(Live { share, ..Live::clone(live) });
         }
         new
     }
@@ -128,7 +130,7 @@ impl Directory {
         for tenant in new.tenants.values_mut() {
             tenant.nodes.retain(|_, live| !is_replaced(live));
         }
-        nodes.into_iter().for_each(|live| new.put(Arc::new(live)));
+        nodes.into_iter().for_each(|live| new.put(live));
         let all = new.tenants.values().flat_map(|tenant| tenant.nodes.values());
         new.body_bytes = all.map(|live| live.limits.event_bytes).fold(new.body_bytes, u64::max);
         new
@@ -167,6 +169,8 @@ impl Directory {
             problems.push(format!("its secrets cannot be used: {why}"));
             Verifier::decoy()
         });
+        let before = self.find(node.tenant.as_str(), node.id.as_str());
+        let times = self.times(&node.tenant);
         Live {
             tenant: node.tenant.clone(),
             node: node.id.clone(),
@@ -179,17 +183,20 @@ impl Directory {
             end_node: settings.end_node,
             human_assistance: settings.human_assistance,
             on_break: settings.on_break,
-            share: self.share(&node.tenant),
+            share: self.share_of(&node.tenant),
+            meter: before.map_or_else(|| Arc::new(Meter::new(times)), |live| Arc::clone(&live.meter)),
         }
     }
 
     /// Adds a node, unless there is one of that name that comes first.
-    fn put(&mut self, live: Arc<Live>) {
-        let share = Arc::clone(&live.share);
-        let tenant = self.tenants.entry(live.tenant.clone());
-        let tenant = tenant.or_insert_with(|| Tenant { share, nodes: HashMap::new() });
+    fn put(&mut self, live: Live) {
+        let tenant = self.tenants.entry(live.tenant.clone()).or_insert_with(|| Tenant {
+            share: live.share.clone(),
+            times: Arc::clone(live.meter.times()),
+            nodes: HashMap::new(),
+        });
         self.body_bytes = self.body_bytes.max(live.limits.event_bytes);
-        tenant.nodes.entry(live.node.clone()).or_insert(live);
+        tenant.nodes.entry(live.node.clone()).or_insert_with(|| Arc::new(live));
     }
 
     /// The node behind `/hooks/{tenant}/{node}`.
@@ -209,6 +216,13 @@ impl Directory {
         nodes
     }
 
+    /// Every tenant, by name.
+    pub(crate) fn tenants(&self) -> Vec<(&TenantId, &Tenant)> {
+        let mut tenants: Vec<(&TenantId, &Tenant)> = self.tenants.iter().collect();
+        tenants.sort_by_key(|(id, _)| *id);
+        tenants
+    }
+
     /// All code that serves.
     pub(crate) fn prepared(&self) -> impl Iterator<Item = &Arc<Prepared>> {
         self.tenants.values().flat_map(|tenant| tenant.nodes.values()).filter_map(|live| live.code.as_ref())
@@ -219,10 +233,30 @@ impl Directory {
         self.host.limits.with(&settings.limits)
     }
 
+    /// The share of a tenant, whether any node of its serves or not.
+    pub(crate) fn share_of(&self, tenant: &TenantId) -> Share {
+        self.tenants.get(tenant).map_or_else(|| Share::new(self.host.quota), |tenant| tenant.share.clone())
+    }
+
+    /// What was measured of a tenant outlives reloads too.
+    fn times(&self, tenant: &TenantId) -> Arc<Times> {
+        self.tenants.get(tenant).map_or_else(Arc::default, |tenant| Arc::clone(&tenant.times))
+    }
+
     /// A tenant's share outlives reloads, for runs that are under way count in it.
-    pub(crate) fn share(&self, tenant: &TenantId) -> Arc<Share> {
-        let fresh = || Arc::new(Share::new(self.host.runs_per_tenant));
-        self.tenants.get(tenant).map_or_else(fresh, |tenant| Arc::clone(&tenant.share))
+    fn share(&self, tenant: &TenantId, quota: Quota) -> Share {
+        self.tenants.get(tenant).map_or_else(|| Share::new(quota), |tenant| tenant.share.with(quota))
+    }
+}
+
+impl Condition {
+    /// The stable name, such as `live`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Outdated => "outdated",
+            Self::Unavailable => "unavailable",
+        }
     }
 }
 
@@ -233,7 +267,7 @@ impl Live {
         config: &config::Node,
         artifacts: &Artifacts,
         before: Option<&Arc<Self>>,
-        share: &Arc<Share>,
+        owner: &Tenant,
     ) -> Self {
         let (code, problems) = match artifacts.get(&config.artifact) {
             Some(Ok(code)) => (Some(Arc::clone(code)), Vec::new()),
@@ -254,7 +288,9 @@ impl Live {
             end_node: config.end_node,
             human_assistance: config.human_assistance,
             on_break: config.on_break.clone(),
-            share: Arc::clone(share),
+            share: owner.share.clone(),
+            meter: before
+                .map_or_else(|| Arc::new(Meter::new(Arc::clone(&owner.times))), |live| Arc::clone(&live.meter)),
         }
     }
 
@@ -289,8 +325,10 @@ fn verifier(serving: &Serving, now: Timestamp) -> Result<Verifier, SecretError> 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
+    use crate::admission::{Full, Gate};
     use crate::config::Environment;
 
     fn directory(text: &str, old: &Directory) -> Directory {
@@ -302,7 +340,7 @@ mod tests {
 
     const TWO_NODES: &str = r#"
         [tenants.acme]
-        runs = 3
+        quota = { runs = 3 }
         [tenants.acme.nodes.ONE]
         artifact = "one.wasm"
         secrets = ["it's a secret"]
@@ -336,11 +374,13 @@ mod tests {
         assert_eq!(directory(TWO_NODES, &Directory::empty()).body_bytes(), 1 << 20);
     }
 
-    #[test]
-    fn a_tenants_share_outlives_a_reload() {
+    #[tokio::test]
+    async fn a_tenants_share_outlives_a_reload() {
         let old = directory(TWO_NODES, &Directory::empty());
+        let gate = Gate::new(10, 10, Duration::ZERO);
+        let share = |directory: &Directory| directory.find("acme", "ONE").unwrap().share.clone();
+        let _held = gate.admit(&share(&old)).await.unwrap();
         let new = directory(&TWO_NODES.replace("runs = 3", "runs = 1"), &old);
-        let share = |directory: &Directory| Arc::clone(&directory.find("acme", "ONE").unwrap().share);
-        assert!(Arc::ptr_eq(&share(&old), &share(&new)));
+        assert_eq!(gate.admit(&share(&new)).await.unwrap_err(), Full::Runs);
     }
 }

@@ -10,6 +10,7 @@ mod directory;
 mod keep;
 mod listen;
 mod manage;
+mod metrics;
 mod recorder;
 mod reload;
 mod server;

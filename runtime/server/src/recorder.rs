@@ -57,6 +57,16 @@ pub(crate) struct Recorder {
 struct Ring {
     records: VecDeque<Arc<Record>>,
     bytes: u64,
+    dropped: u64,
+}
+
+/// How full the ring is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) records: usize,
+    pub(crate) bytes: u64,
+    /// Records so far that made room for newer ones.
+    pub(crate) dropped: u64,
 }
 
 impl Record {
@@ -98,6 +108,7 @@ impl Recorder {
             while ring.records.len() > self.most_records || ring.bytes > self.most_bytes {
                 let Some(oldest) = ring.records.pop_front() else { break };
                 ring.bytes = ring.bytes.saturating_sub(oldest.bytes());
+                ring.dropped += 1;
             }
         }
     }
@@ -111,6 +122,12 @@ impl Recorder {
     /// One record, where it is still kept.
     pub(crate) fn find(&self, id: RunId) -> Option<Arc<Record>> {
         self.ring().records.iter().rev().find(|record| record.id == id).cloned()
+    }
+
+    /// How full it is.
+    pub(crate) fn standing(&self) -> Standing {
+        let ring = self.ring();
+        Standing { records: ring.records.len(), bytes: ring.bytes, dropped: ring.dropped }
     }
 
     /// Nothing in here can be left half done, so a panic elsewhere does not spoil the ring.

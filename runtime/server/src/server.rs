@@ -16,7 +16,7 @@ use tracing::{error, info};
 use crate::config::{Config, ConfigError, Environment, FrontDoor, Runs};
 use crate::listen::{self, Listener, Settings, Tls};
 use crate::reload::{self, Reloader, watch_list};
-use crate::state::{Phase, State};
+use crate::state::{Doors, Phase, State};
 use crate::watch::Watch;
 use crate::{descriptors, keep, manage, stored, telemetry, warnings, worker};
 
@@ -138,7 +138,8 @@ impl Server {
         let sandbox = Sandbox::new(sandbox_config(&config.sandbox, options.compiler)).map_err(ServeError::Sandbox)?;
         let storage = keep::open(&config.storage).await.map_err(ServeError::Storage)?;
         let sequence = storage.sequence().await.map_err(|error| ServeError::Storage(error.into()))?;
-        let state = Arc::new(State::new(&config, sandbox, storage));
+        let doors = Doors { front_door: front_door.seats(), management: management.seats() };
+        let state = Arc::new(State::new(&config, sandbox, storage, doors));
         let stops = Stops::default();
         let watch = Watch::new(watch_list(&config, options.config_file.as_deref()));
         warnings::log(&config, front_door_address, management_address);

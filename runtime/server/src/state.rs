@@ -13,7 +13,9 @@ use tokio::sync::Semaphore;
 use crate::admission::Gate;
 use crate::config::{Config, Token};
 use crate::directory::Directory;
+use crate::listen::Seats;
 use crate::manage::WrongKeys;
+use crate::metrics::Refusals;
 use crate::recorder::Recorder;
 use crate::stored::Stored;
 
@@ -26,6 +28,8 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) recorder: Recorder,
     pub(crate) sandbox: Sandbox,
+    pub(crate) refusals: Refusals,
+    pub(crate) doors: Doors,
     pub(crate) stored: Stored,
     /// Shown to the management side.
     pub(crate) wrong_keys: WrongKeys,
@@ -34,7 +38,16 @@ pub(crate) struct State {
     /// Replaced by a reload, so that a token can be rotated without a restart.
     pub(crate) token: ArcSwapOption<Token>,
     pub(crate) last_reload: ArcSwapOption<Reload>,
+    /// Whether the metrics are shown without the token.
+    pub(crate) open_metrics: bool,
     phase: AtomicU8,
+}
+
+/// The connections of both listeners.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    pub(crate) front_door: Seats,
+    pub(crate) management: Seats,
 }
 
 /// How the last attempt to take over changed files went.
@@ -59,18 +72,21 @@ pub(crate) enum Phase {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, sandbox: Sandbox, storage: Storage) -> Self {
+    pub(crate) fn new(config: &Config, sandbox: Sandbox, storage: Storage, doors: Doors) -> Self {
         let runs = &config.sandbox;
         Self {
             directory: ArcSwap::from_pointee(Directory::empty()),
             gate: Gate::new(runs.runs, runs.queue, runs.queue_wait),
             recorder: Recorder::new(config.management.keep_runs, config.management.keep_runs_bytes),
             sandbox,
+            refusals: Refusals::default(),
+            doors,
             stored: Stored::new(storage),
             wrong_keys: WrongKeys::default(),
             uploads: Semaphore::new(UPLOADS),
             token: ArcSwapOption::new(config.management.token.clone().map(Arc::new)),
             last_reload: ArcSwapOption::empty(),
+            open_metrics: config.management.open_metrics,
             phase: AtomicU8::new(0),
         }
     }
@@ -125,6 +141,6 @@ pub(crate) mod tests {
             objects: storage::ObjectPlace::Folder(folder.path().join("artifacts")),
             master_keys: vec!["a".repeat(64).parse().unwrap()],
         });
-        (folder, Arc::new(State::new(&config, sandbox.unwrap(), storage.await.unwrap())))
+        (folder, Arc::new(State::new(&config, sandbox.unwrap(), storage.await.unwrap(), Doors::default())))
     }
 }

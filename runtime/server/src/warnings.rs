@@ -32,9 +32,14 @@ fn unsafe_settings(config: &Config, front_door: SocketAddr, management: SocketAd
     if !management.ip().is_loopback() {
         texts.push(format!("the management side is plain HTTP on {management}: let only a trusted network reach it"));
     }
+    if config.management.open_metrics && !management.ip().is_loopback() {
+        texts.push(format!(
+            "whoever can reach {management} learns the names of tenants and nodes at /metrics: remove open_metrics"
+        ));
+    }
     if config.management.token.is_none() {
         texts.push(
-            "no management token is configured, so /v1/runs and /v1/nodes answer nobody: set management.token"
+            "no management token is configured, so /v1/runs, /v1/nodes and /metrics answer nobody: set management.token"
                 .to_owned(),
         );
     }
@@ -65,6 +70,8 @@ mod tests {
     #[test]
     fn every_unsafe_setting_is_named() {
         let text = r#"
+            [management]
+            open_metrics = true
             [tenants.acme.nodes.OPEN]
             artifact = "a.wasm"
             allow_unsigned = true
@@ -81,7 +88,8 @@ mod tests {
         insta::assert_snapshot!(unsafe_settings(&config, everywhere, everywhere).join("\n"), @r#"
         the front door speaks plain HTTP on 0.0.0.0:80: put a proxy with TLS before it, or configure [front_door.tls]
         the management side is plain HTTP on 0.0.0.0:80: let only a trusted network reach it
-        no management token is configured, so /v1/runs and /v1/nodes answer nobody: set management.token
+        whoever can reach 0.0.0.0:80 learns the names of tenants and nodes at /metrics: remove open_metrics
+        no management token is configured, so /v1/runs, /v1/nodes and /metrics answer nobody: set management.token
         acme/OLD accepts only sha1 signatures: add "sha256" once its platform sends them
         acme/OPEN takes unsigned events: whoever can reach the front door can run it
         "#);

@@ -52,7 +52,7 @@ impl Setup {
         let config = files.scratch.join(format!("{}.toml", self.name));
         let text = format!(
             "[front_door]\nlisten = \"127.0.0.1:{port}\"\n[management]\nlisten = \"127.0.0.1:{management}\"\n\
-             [storage]\ndirectory = \"{}\"\n[sandbox]\ncache_directory = \"{}\"\nruns_per_tenant = 1024\n{}[log]\nlevel = \"warn\"\n{}",
+             [storage]\ndirectory = \"{}\"\n[sandbox]\ncache_directory = \"{}\"\n{}[quota]\nruns = 1024\n[log]\nlevel = \"warn\"\n{}",
             files.scratch.join(format!("{}.state", self.name)).display(),
             Self::cache(files).display(),
             self.sandbox,

@@ -12,6 +12,8 @@ mod http;
 mod http2;
 mod idle;
 mod instructions;
+mod metrics;
+mod quotas;
 mod reload;
 mod server;
 mod shutdown;

@@ -7,7 +7,8 @@ mod lift;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rustix::process::Signal;
@@ -48,6 +49,23 @@ impl Default for Limits {
     }
 }
 
+/// What the compiler does, and has done since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compilations {
+    /// Artifacts that wait for their turn.
+    pub waiting: usize,
+    /// Artifacts that are being compiled.
+    pub under_way: usize,
+    /// Artifacts whose code was made.
+    pub compiled: u64,
+    /// Artifacts that cannot be compiled, or not within the limits.
+    pub refused: u64,
+    /// Compilations that failed on account of this host.
+    pub failed: u64,
+    /// What all of them took.
+    pub time: Duration,
+}
+
 /// Starts compile children, one at a time.
 pub(crate) struct Compiler {
     program: PathBuf,
@@ -55,11 +73,13 @@ pub(crate) struct Compiler {
     stack_bytes: usize,
     turn: Semaphore,
     waiting: Semaphore,
+    done: Mutex<Compilations>,
 }
 
 impl Compiler {
     pub(crate) fn new(program: PathBuf, limits: Limits, stack_bytes: usize) -> Self {
-        Self { program, limits, stack_bytes, turn: Semaphore::new(1), waiting: Semaphore::new(MAX_WAITING) }
+        let (turn, waiting) = (Semaphore::new(1), Semaphore::new(MAX_WAITING));
+        Self { program, limits, stack_bytes, turn, waiting, done: Mutex::default() }
     }
 
     /// Waits for the compiler's turn; whoever holds it looks into the cache again before compiling.
@@ -83,6 +103,13 @@ impl Turn<'_> {
     /// # Errors
     /// [`PrepareError::Refused`] if the artifact cannot be compiled within the limits, [`PrepareError::Host`] if the child could not do its work.
     pub(crate) async fn compile(self, artifact: &[u8], output: std::fs::File) -> Result<(), PrepareError> {
+        let began = Instant::now();
+        let judged = self.run_child(artifact, output).await;
+        self.compiler.count(&judged, began.elapsed());
+        judged
+    }
+
+    async fn run_child(&self, artifact: &[u8], output: std::fs::File) -> Result<(), PrepareError> {
         let Limits { wall_time, .. } = self.compiler.limits;
         let mut child = self.compiler.spawn(output)?;
         match tokio::time::timeout(wall_time, converse(&mut child, artifact)).await {
@@ -99,6 +126,22 @@ impl Turn<'_> {
 }
 
 impl Compiler {
+    pub(crate) fn compilations(&self) -> Compilations {
+        let done = *self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let (waiting, turn) = (self.waiting.available_permits(), self.turn.available_permits());
+        Compilations { waiting: MAX_WAITING.saturating_sub(waiting), under_way: 1_usize.saturating_sub(turn), ..done }
+    }
+
+    fn count(&self, judged: &Result<(), PrepareError>, time: Duration) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        match judged {
+            Ok(()) => done.compiled += 1,
+            Err(PrepareError::Refused(_)) => done.refused += 1,
+            Err(PrepareError::Busy | PrepareError::Host(_)) => done.failed += 1,
+        }
+        done.time += time;
+    }
+
     fn spawn(&self, output: std::fs::File) -> Result<Child, PrepareError> {
         let limits = &self.limits;
         let child = Command::new(&self.program)

@@ -13,13 +13,15 @@ use super::secret;
 /// A token that can be guessed protects nothing.
 const MIN_TOKEN_BYTES: usize = 16;
 
-/// The listener of `/v1/…` and of the health checks.
+/// The listener of `/v1/…`, the metrics and the health checks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Management {
     /// The address; port 0 takes a free one.
     pub listen: SocketAddr,
     /// What a caller of `/v1/…` must show; nobody may call without.
     pub token: Option<Token>,
+    /// Whether `/metrics`, which names tenants and nodes, answers without the token.
+    pub open_metrics: bool,
     /// Run records kept.
     pub keep_runs: usize,
     /// Memory that they may take together.
@@ -31,6 +33,7 @@ impl Default for Management {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             token: None,
+            open_metrics: false,
             keep_runs: 1000,
             keep_runs_bytes: 64 << 20,
         }
@@ -54,6 +57,7 @@ impl Management {
                 }
                 Some(Token::new(text.as_bytes()))
             }),
+            open_metrics: section.flag("open_metrics"),
             keep_runs: section.count("keep_runs", default.keep_runs),
             keep_runs_bytes: section.size("keep_runs_size", default.keep_runs_bytes),
         };

@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod management;
 mod problem;
+mod quota;
 mod sandbox;
 mod secret;
 mod storage;
@@ -19,9 +20,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ::model::{Limits, TenantId};
+use ::model::{Limits, Quota, TenantId};
 
 use document::Document;
+use tenants::Host;
 
 pub use environment::Environment;
 pub use front_door::{FrontDoor, TlsFiles};
@@ -42,7 +44,7 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// The sections whose keys the environment may set.
-const PROCESS_SECTIONS: [&str; 5] = ["front_door", "management", "storage", "sandbox", "limits"];
+const PROCESS_SECTIONS: [&str; 6] = ["front_door", "management", "storage", "sandbox", "limits", "quota"];
 
 /// Everything that `codenode serve` can be told.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +61,8 @@ pub struct Config {
     pub sandbox: Runs,
     /// What a node gets that sets no limits of its own.
     pub limits: Limits,
+    /// What a tenant gets that sets no quota of its own.
+    pub quota: Quota,
     /// What is logged, and how.
     pub log: Log,
     /// The tenants and their nodes.
@@ -120,11 +124,23 @@ impl Config {
         let storage = Kept::read(root.process_section("storage"), &mut files);
         let sandbox = Runs::read(root.process_section("sandbox"));
         let limits = limits::read(root.process_section("limits"), &Limits::DEFAULT);
+        let quota = quota::read(root.process_section("quota"), &Quota::DEFAULT);
         let log = Log::read(root.process_section("log"));
-        let tenants = tenants::read(root.section("tenants"), &limits, &mut files);
+        let tenants = tenants::read(root.section("tenants"), &Host { limits, quota }, &mut files);
         root.finish();
         document.reject_unknown_variables(&PROCESS_SECTIONS);
-        Self { file: None, front_door, management, storage, sandbox, limits, log, tenants, referenced_files: files }
+        Self {
+            file: None,
+            front_door,
+            management,
+            storage,
+            sandbox,
+            limits,
+            quota,
+            log,
+            tenants,
+            referenced_files: files,
+        }
     }
 }
 

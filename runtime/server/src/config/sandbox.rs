@@ -18,8 +18,6 @@ pub struct Runs {
     pub cache_directory: PathBuf,
     /// Runs at once.
     pub runs: u32,
-    /// Runs at once of one tenant, those that wait included; a tenant may be given its own number.
-    pub runs_per_tenant: u32,
     /// Events that may wait for a run.
     pub queue: u32,
     /// How long an event may wait for a run.
@@ -46,7 +44,6 @@ impl Default for Runs {
         Self {
             cache_directory: PathBuf::from("./.codenode/compiled"),
             runs: 256,
-            runs_per_tenant: 128,
             queue: 1024,
             queue_wait: Duration::from_secs(1),
             loaded: ::sandbox::DEFAULT_LOADED,
@@ -66,7 +63,6 @@ impl Runs {
         let runs = Self {
             cache_directory: section.path("cache_directory").unwrap_or(default.cache_directory),
             runs: section.count("runs", default.runs),
-            runs_per_tenant: section.count("runs_per_tenant", default.runs_per_tenant),
             queue: section.count("queue", default.queue),
             queue_wait: section.duration("queue_wait", default.queue_wait),
             loaded: section.count("loaded", default.loaded),
@@ -79,7 +75,6 @@ impl Runs {
         };
         let count = |count: u32| count.to_string();
         check(&section, "runs", &runs.runs, 1..=10_000, count);
-        check(&section, "runs_per_tenant", &runs.runs_per_tenant, 1..=10_000, count);
         check(&section, "queue", &runs.queue, 0..=100_000, count);
         check(&section, "loaded", &runs.loaded, 1..=::sandbox::MAX_LOADED, count);
         let size = |bytes: u64| ByteSize(bytes).to_string();

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ::model::{Limits, NodeId, OnBreak, TenantId};
+use ::model::{Limits, NodeId, OnBreak, Quota, TenantId};
 
 use super::document::Section;
 use super::limits;
+use super::quota;
 use super::secret;
 use crate::webhook::signature::{Scheme, Secret, Verifier};
 
 /// The owner of nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Tenant {
-    /// Its own share of the host's runs; `None` is `sandbox.runs_per_tenant`.
-    pub runs: Option<u32>,
+    /// What it may use.
+    pub quota: Quota,
     /// What runs for it.
     pub nodes: BTreeMap<NodeId, Node>,
 }
@@ -40,7 +41,13 @@ pub struct Node {
     pub on_break: OnBreak,
 }
 
-pub(super) fn read(section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) -> BTreeMap<TenantId, Tenant> {
+/// What tenants and nodes inherit.
+pub(super) struct Host {
+    pub(super) limits: Limits,
+    pub(super) quota: Quota,
+}
+
+pub(super) fn read(section: Section<'_>, host: &Host, files: &mut Vec<PathBuf>) -> BTreeMap<TenantId, Tenant> {
     let mut tenants = BTreeMap::new();
     for (name, section) in section.named_sections() {
         let id = name.parse();
@@ -55,23 +62,20 @@ pub(super) fn read(section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>
     tenants
 }
 
-fn read_tenant(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) -> Tenant {
-    let runs = section.optional_count("runs");
-    if runs == Some(0) {
-        section.wrong_key("runs", "must be above zero: every event would be turned away");
-    }
+fn read_tenant(mut section: Section<'_>, host: &Host, files: &mut Vec<PathBuf>) -> Tenant {
+    let quota = quota::read(section.section("quota"), &host.quota);
     let mut nodes = BTreeMap::new();
     for (name, section) in section.section("nodes").named_sections() {
         let id = name.parse();
         if let Err(error) = &id {
             section.wrong_here(format!("does not name a node: {error}"));
         }
-        if let (Some(node), Ok(id)) = (read_node(section, host, files), id) {
+        if let (Some(node), Ok(id)) = (read_node(section, &host.limits, files), id) {
             nodes.insert(id, node);
         }
     }
     section.finish();
-    Tenant { runs, nodes }
+    Tenant { quota, nodes }
 }
 
 fn read_node(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) -> Option<Node> {

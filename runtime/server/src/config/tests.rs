@@ -25,6 +25,7 @@ fn the_defaults_file_holds_exactly_the_defaults() {
     assert_eq!(read.management, default.management);
     assert_eq!(read.sandbox, default.sandbox);
     assert_eq!(read.limits, default.limits);
+    assert_eq!(read.quota, default.quota);
     assert_eq!(read.log, default.log);
     assert!(read.tenants.is_empty());
 }
@@ -55,7 +56,7 @@ fn the_example_in_the_defaults_file_is_right_but_for_its_own_explanations() {
     let config = parse_with(&example, &[("ORDER_STATUS_SECRET", "hidden")]).unwrap();
     let node = &config.tenants["acme"].nodes["ORDER_STATUS"];
     assert_eq!(node.limits.memory_bytes, 128 << 20);
-    assert_eq!(config.tenants["acme"].runs, Some(64));
+    assert_eq!(config.tenants["acme"].quota.runs, 64);
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn every_problem_is_reported_at_its_line() {
         format = "xml"
         [tenants."no id"]
         [tenants.acme]
-        runs = 0
+        quota = { runs = 0 }
         [tenants.acme.nodes.N]
         secrets = []
         on_break = "say"
@@ -116,7 +117,7 @@ fn every_problem_is_reported_at_its_line() {
       codenode.toml:16: `log.level` must be "error", "warn", "info", "debug" or "trace", or a filter such as "info,server=debug"
       codenode.toml:17: `log.format` is "xml": it must be "auto" or "text" or "json"
       codenode.toml:18: `tenants.no id` does not name a tenant: `no id` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
-      codenode.toml:20: `tenants.acme.runs` must be above zero: every event would be turned away
+      codenode.toml:20: `tenants.acme.quota` is out of range: the quota `runs` is 0: it must be above zero and at most 10000
       codenode.toml:21: `tenants.acme.nodes.N.artifact` is missing: give the path of the compiled handler, such as "order-status.wasm"
       codenode.toml:21: `tenants.acme.nodes.N.bot_break_text` is missing: on_break = "say" needs the text that the user is shown
       codenode.toml:22: `tenants.acme.nodes.N.secrets` is empty: give one or two, or say allow_unsigned = true to take events from anybody
@@ -177,6 +178,16 @@ fn a_node_inherits_the_hosts_limits_and_sets_its_own() {
     let config = parse(&text).unwrap();
     let limits = config.tenants["acme"].nodes["N"].limits;
     assert_eq!((limits.memory_bytes, limits.wall_time.as_secs()), (32 << 20, 7));
+}
+
+#[test]
+fn a_tenant_inherits_the_hosts_quota_and_sets_its_own() {
+    let text = format!(
+        "[quota]\nruns_per_second = 10\nweight = 2\n{NODE}[tenants.acme.quota]\nweight = 5\ncpu_per_hour = \"10m\"\n"
+    );
+    let quota = parse(&text).unwrap().tenants["acme"].quota;
+    let cpu_per_hour = Some(std::time::Duration::from_secs(600));
+    assert_eq!(quota, Quota { runs_per_second: Some(10), cpu_per_hour, weight: 5, ..Quota::DEFAULT });
 }
 
 #[test]

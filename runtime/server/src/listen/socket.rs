@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use socket2::{Domain, Protocol, Type};
 
@@ -13,6 +13,7 @@ const BACKLOG: i32 = 1024;
 pub(crate) struct Listener {
     addr: SocketAddr,
     sockets: Vec<Socket>,
+    seats: Seats,
 }
 
 /// One worker's share of a [`Listener`]: the kernel spreads new connections over them.
@@ -41,12 +42,17 @@ impl Listener {
         }
         let seats = Seats::default();
         let sockets = listeners.into_iter().map(|listener| Socket { listener, seats: seats.clone() }).collect();
-        Ok(Self { addr, sockets })
+        Ok(Self { addr, sockets, seats })
     }
 
     /// The address with the port that was picked.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The connections of all its sockets.
+    pub(crate) fn seats(&self) -> Seats {
+        self.seats.clone()
     }
 
     /// One for each worker, for [`super::serve`].
@@ -70,21 +76,41 @@ fn bind(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
 
 /// The connections of a listener, counted over all its sockets.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seats(Arc<AtomicUsize>);
+pub(crate) struct Seats(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    open: AtomicUsize,
+    refused: AtomicU64,
+}
 
 /// A connection's place, free again when this is dropped.
-pub(super) struct Seat(Arc<AtomicUsize>);
+pub(super) struct Seat(Seats);
 
 impl Seats {
     pub(super) fn take(&self, max: usize) -> Option<Seat> {
-        let taken = self.0.fetch_add(1, Relaxed);
-        let seat = Seat(Arc::clone(&self.0));
-        (taken < max).then_some(seat)
+        let open = self.0.open.fetch_add(1, Relaxed);
+        let seat = Seat(self.clone());
+        if open >= max {
+            self.0.refused.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(seat)
+    }
+
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.0.open.load(Relaxed)
+    }
+
+    /// Connections so far for which there was no seat.
+    pub(crate) fn refused(&self) -> u64 {
+        self.0.refused.load(Relaxed)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.0.0.open.fetch_sub(1, Relaxed);
     }
 }

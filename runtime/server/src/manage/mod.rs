@@ -1,4 +1,4 @@
-//! The management side: health for everybody, and the API for whoever shows a key.
+//! The management side: health for everybody, the API and metrics for whoever shows a key.
 //!
 //! It knows nothing of the front door.
 
@@ -9,6 +9,7 @@ mod auth;
 mod health;
 mod input;
 mod keys;
+mod metrics;
 mod nodes;
 mod problem;
 mod revisions;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use model::Role;
 
@@ -30,6 +31,7 @@ pub(crate) use auth::WrongKeys;
 
 use crate::state::State;
 use api::{Api, Route};
+use auth::Guard;
 use problem::Problem;
 
 /// A JSON body; artifacts have a limit of their own.
@@ -38,10 +40,18 @@ const BODY_BYTES: usize = 64 << 10;
 /// The management side.
 pub(crate) fn router(state: Arc<State>) -> Router {
     let (api, _) = table_of_contents(Arc::clone(&state));
+    let metrics = get(metrics::show);
+    let metrics = if state.open_metrics {
+        metrics
+    } else {
+        let guard = Guard { state: Arc::clone(&state), role: Role::Operator };
+        metrics.route_layer(from_fn_with_state(guard, auth::check))
+    };
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(api)
+        .route("/metrics", metrics)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .fallback(|| async { Problem::not_found("there is nothing here: GET /v1 lists the paths of the API") })
         .layer(DefaultBodyLimit::max(BODY_BYTES))

@@ -42,7 +42,7 @@ async fn ask(state: &Arc<State>, request: Request<Body>) -> (StatusCode, Value) 
 #[tokio::test]
 async fn only_health_is_open() {
     let (_folder, state) = state(CONFIG).await;
-    for path in ["/v1/runs", "/v1/nodes", "/v1/runs/0199a5b0-0000-7000-8000-000000000000"] {
+    for path in ["/v1/runs", "/v1/nodes", "/metrics", "/v1/runs/0199a5b0-0000-7000-8000-000000000000"] {
         for token in [None, Some(""), Some("0123456789abcdeF"), Some("0123456789abcde")] {
             assert_eq!(get(&state, path, token).await.0, StatusCode::UNAUTHORIZED, "{path} {token:?}");
         }
@@ -58,6 +58,13 @@ async fn without_a_token_nobody_is_told_anything_but_how_to_set_one() {
     let (status, body) = get(&state, "/v1/runs", Some("")).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(body["detail"].as_str().unwrap().contains("for the first one, set `token`"), "{body}");
+}
+
+#[tokio::test]
+async fn metrics_are_open_to_all_only_where_that_is_said() {
+    let (_folder, state) = state("[management]\nopen_metrics = true\n").await;
+    assert_eq!(get(&state, "/metrics", None).await.0, StatusCode::OK);
+    assert_eq!(get(&state, "/v1/runs", None).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -153,7 +160,7 @@ async fn a_bad_query_is_told_why() {
     limit=0: 400 `limit` is 0: it must be from 1 to 1000
     limit=1000000000: 400 `limit` is 1000000000: it must be from 1 to 1000
     limit=-1: 400 Failed to deserialize query string: limit: invalid digit found in string
-    cause=tired: 400 `cause`: no such cause; the causes are trap, exception, exit, reply_not_json, reply_wrong_shape, reply_empty, out_of_time, out_of_cpu, out_of_memory, out_of_stack, reply_too_large, too_many_calls, upstream_failed, overloaded, unavailable, internal
+    cause=tired: 400 `cause`: no such cause; the causes are trap, exception, exit, reply_not_json, reply_wrong_shape, reply_empty, out_of_time, out_of_cpu, out_of_memory, out_of_stack, reply_too_large, too_many_calls, upstream_failed, over_quota, overloaded, unavailable, internal
     tenant=a/b: 400 `tenant`: `a/b` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
     tenants=acme: 400 Failed to deserialize query string: tenants: unknown field `tenants`, expected one of `tenant`, `node`, `cause`, `limit`
     limit=1&limit=2: 400 Failed to deserialize query string: duplicate field `limit`

@@ -44,10 +44,11 @@ pub(super) async fn run(
     let limits = directory.limits(&revision.settings).map_err(|errors| Problem::internal(format!("{errors:?}")))?;
     let event =
         Event::parse(wanted.event.get().as_bytes().to_vec()).map_err(|why| Problem::invalid(why.to_string()))?;
-    let permit = state.gate.admit(&directory.share(&tenant)).await;
-    let _permit = permit.map_err(|full| Problem::busy(full.to_string()))?;
+    let share = directory.share_of(&tenant);
+    let _permit = state.gate.admit(&share).await.map_err(|full| Problem::busy(full.to_string()))?;
     // Dropped with the request: a caller who leaves ends the run.
     let run = state.sandbox.run(&code, &event, &limits, &CancellationToken::new()).await;
+    share.charge(run.usage.cpu_time);
     Ok(Json(Tried { revision: revision.number, limits, run }))
 }
 

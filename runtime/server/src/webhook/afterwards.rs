@@ -1,9 +1,10 @@
-//! What becomes of a run once its answer is on its way: it is logged and recorded.
+//! What becomes of a run once its answer is on its way: it is logged, counted and recorded.
 //!
 //! Nobody waits for it: each worker has one task that does it, for many runs at once. What the task cannot keep up with is done
 //! by whoever brings it, so that nothing is lost and nothing grows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use model::{Cause, Outcome, Run, RunId};
@@ -25,6 +26,8 @@ pub(super) struct Finished {
     pub(super) started_at: Timestamp,
     pub(super) live: Arc<Live>,
     pub(super) run: Run,
+    /// How long the event stood in the queue; `None` if no run began.
+    pub(super) waited: Option<Duration>,
     /// Whether the caller had gone when the run was over.
     pub(super) caller_left: bool,
 }
@@ -60,9 +63,10 @@ async fn record_all(state: Arc<State>, mut finished: Receiver<Finished>) {
 }
 
 impl Finished {
-    /// Logs the run, and makes a record of it.
+    /// Logs the run, counts it, and makes a record of it.
     fn record(self) -> Record {
-        let Self { id, started_at, live, run, caller_left } = self;
+        let Self { id, started_at, live, run, waited, caller_left } = self;
+        live.meter.count(&run, waited);
         let (tenant, node) = (live.tenant.clone(), live.node.clone());
         let wall_micros = u64::try_from(run.usage.wall_time.as_micros()).unwrap_or(u64::MAX);
         match &run.outcome {

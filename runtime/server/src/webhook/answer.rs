@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use model::{BotBreak, Cause, EventError, Outcome, Reply, RunId};
+use model::{BotBreak, Cause, EventError, OnBreak, Outcome, Reply, RunId};
 
 use super::media_type::Unsupported;
-use model::OnBreak;
+use crate::metrics::Reason;
 
 /// Every answer's body is whole and small.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -53,6 +53,23 @@ impl Refusal {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::DuplicateSignature | Self::NotAnEvent(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+        }
+    }
+}
+
+impl Refusal {
+    /// What it is counted as.
+    pub(super) const fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::MethodNotAllowed => Reason::MethodNotAllowed,
+            Self::Unsupported(_) => Reason::UnsupportedMediaType,
+            Self::TooLarge => Reason::TooLarge,
+            Self::TooSlow => Reason::TooSlow,
+            Self::Broken => Reason::Incomplete,
+            Self::DuplicateSignature => Reason::DuplicateSignature,
+            Self::Unauthorized => Reason::Unauthorized,
+            Self::NotAnEvent(_) => Reason::NotAnEvent,
         }
     }
 }
@@ -102,7 +119,7 @@ fn of_break(bot_break: &BotBreak, on_break: &OnBreak, retry_after: Duration) -> 
         OnBreak::Fail => {
             let status = status_of(cause);
             let mut answer = error(status, &format!("bot break: {cause}"));
-            if status == StatusCode::SERVICE_UNAVAILABLE {
+            if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -117,6 +134,7 @@ fn of_break(bot_break: &BotBreak, on_break: &OnBreak, retry_after: Duration) -> 
 const fn status_of(cause: Cause) -> StatusCode {
     match cause {
         Cause::OutOfTime | Cause::OutOfCpu => StatusCode::GATEWAY_TIMEOUT,
+        Cause::OverQuota => StatusCode::TOO_MANY_REQUESTS,
         Cause::Overloaded | Cause::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Cause::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Cause::Trap
@@ -190,6 +208,7 @@ mod tests {
         502 x-codenode-break: reply_too_large {"error":"bot break: reply_too_large"}
         502 x-codenode-break: too_many_calls {"error":"bot break: too_many_calls"}
         502 x-codenode-break: upstream_failed {"error":"bot break: upstream_failed"}
+        429 x-codenode-break: over_quota retry-after: 2 {"error":"bot break: over_quota"}
         503 x-codenode-break: overloaded retry-after: 2 {"error":"bot break: overloaded"}
         503 x-codenode-break: unavailable retry-after: 2 {"error":"bot break: unavailable"}
         500 x-codenode-break: internal {"error":"bot break: internal"}

@@ -73,6 +73,7 @@ impl Door {
         match self.0.accept(request).await {
             Ok(answer) => Ok(answer),
             Err(refusal) => {
+                self.0.state.refusals.count(refusal.reason());
                 debug!(%refusal, "a message was refused");
                 Ok(refusal.into())
             }
@@ -127,17 +128,23 @@ impl Inner {
         let Some(code) = arrival.live.code.clone() else {
             let broken =
                 BotBreak::new(Cause::Unavailable, "the node has no artifact that can run; see the node's problems");
-            return self.turn_away(arrival, broken);
+            return self.turn_away(arrival, broken, self.state.gate.retry_after());
         };
         let permit = match self.state.gate.admit(&arrival.live.share).await {
             Ok(permit) => permit,
-            Err(full) => return self.turn_away(arrival, BotBreak::new(Cause::Overloaded, full.to_string())),
+            Err(full) => {
+                let broken = BotBreak::new(full.cause(), full.to_string());
+                return self.turn_away(arrival, broken, full.retry_after(&self.state.gate));
+            }
         };
         let inner = Arc::clone(self);
         let mut run = Box::pin(async move {
+            let waited = Some(permit.waited());
             let run = contained(&inner, &code, &event, &arrival.live).await;
+            arrival.live.share.charge(run.usage.cpu_time);
             drop(permit);
-            inner.conclude(arrival, run)
+            let retry_after = inner.state.gate.retry_after();
+            conclude(arrival, run, waited, retry_after)
         });
         // Nearly every run ends within its first slice, and needs no task of its own.
         if let Poll::Ready((answer, finished)) = poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
@@ -156,19 +163,20 @@ impl Inner {
     }
 
     /// Answers and records a run that never began.
-    fn turn_away(&self, arrival: Arrival, broken: BotBreak) -> Answer {
+    fn turn_away(&self, arrival: Arrival, broken: BotBreak, retry_after: Duration) -> Answer {
         let usage = Usage { event_bytes: arrival.event_bytes, ..Usage::default() };
         let run = Run { outcome: Outcome::BotBreak(broken), usage, log: Log::default() };
-        let (answer, finished) = self.conclude(arrival, run);
+        let (answer, finished) = conclude(arrival, run, None, retry_after);
         self.afterwards.take(finished);
         answer
     }
+}
 
-    fn conclude(&self, arrival: Arrival, run: Run) -> (Answer, Finished) {
-        let Arrival { id, started_at, live, .. } = arrival;
-        let answer = answer::of_run(id, &run.outcome, &live.on_break, self.state.gate.retry_after());
-        (answer, Finished { id, started_at, live, run, caller_left: false })
-    }
+/// The answer to a run, and what is left to do after it.
+fn conclude(arrival: Arrival, run: Run, waited: Option<Duration>, retry_after: Duration) -> (Answer, Finished) {
+    let Arrival { id, started_at, live, .. } = arrival;
+    let answer = answer::of_run(id, &run.outcome, &live.on_break, retry_after);
+    (answer, Finished { id, started_at, live, run, waited, caller_left: false })
 }
 
 /// Runs the handler; a panic of ours stays within the run and becomes its outcome.
