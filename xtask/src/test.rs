@@ -16,6 +16,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn check(steps: &mut Steps) -> anyhow::Result<()> {
     guests::set_up(steps)?;
     steps.step("set-up: valgrind", toolchains::valgrind)?;
+    steps.step("set-up: strace", toolchains::strace)?;
     services::set_up(steps)?;
     steps.step("format", || Program::cargo().args(["fmt", "--all", "--check"]).run())?;
     steps.step("lints", || {

@@ -53,6 +53,11 @@ pub(crate) fn valgrind() -> anyhow::Result<()> {
     ensure("valgrind", &["valgrind"], || works(Program::new("valgrind").arg("--version")))
 }
 
+/// What counts system calls, and makes them fail.
+pub(crate) fn strace() -> anyhow::Result<()> {
+    ensure("strace", &["strace"], || works(Program::new("strace").arg("--version")))
+}
+
 /// Python with what makes a folder of its own for packages.
 pub(crate) fn ensure_python() -> anyhow::Result<()> {
     ensure("python3 with venv", &["python3", "python3-venv"], || {

@@ -6,7 +6,7 @@ use model::NodeId;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::remote::{self, Client, OfTenant, Table, confirm, id, moment};
+use crate::remote::{self, Client, OfTenant, Problem, Table, confirm, id, moment};
 
 #[derive(clap::Args)]
 pub(crate) struct Secret {
@@ -19,7 +19,7 @@ enum Command {
     /// Give a node a secret, from standard input or typed unseen
     Set {
         node: NodeId,
-        /// How long the secret that it has already is still good, such as `24h` [default: until it is deleted]
+        /// How long the secret that it has already is still good, such as `24h`; needed if it has one
         #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
         retire_older_in: Option<Duration>,
         #[command(flatten)]
@@ -72,9 +72,11 @@ fn set(node: &NodeId, retire_older_in: Option<Duration>, client: &Client) -> any
     let secret = remote::secret("the secret")?;
     let retire_older_in = retire_older_in.map(|time| humantime::format_duration(time).to_string());
     let wanted = json!({ "secret": secret, "retire_older_in": retire_older_in });
-    client
-        .post(&path, &wanted)?
-        .show(client, |out, told: Told| writeln!(out, "the node {node} has the secret {} now", told.id))?;
+    let answer = client.post(&path, &wanted).map_err(|error| match error.downcast_ref::<Problem>() {
+        Some(problem) if problem.status() == 409 => error.context("see --retire-older-in"),
+        _ => error,
+    })?;
+    answer.show(client, |out, told: Told| writeln!(out, "the node {node} has the secret {} now", told.id))?;
     Ok(ExitCode::SUCCESS)
 }
 

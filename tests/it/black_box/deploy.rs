@@ -271,12 +271,17 @@ fn without_the_right_key_nothing_is_told_and_what_to_type_is() {
     stranger.type_in(&format!("login {url}"), b"wrong\n").says_why("this key is wrong");
     assert!(!stranger.home.path().join(".config").exists());
     stranger.type_in(&format!("login {url}"), b"").says_why("nothing came");
+    stranger.with("CODENODE_KEY", TOKEN).type_in(&format!("node list --server {url}"), b"").says_why("which tenant?");
 
     let operator = Shell::of(&server);
     operator.does("tenant create acme");
     let key = operator.does("key create --role read --label ci --expires-in 90d");
     let reader = Shell::of(&server).with("CODENODE_KEY", key.trim());
     reader.type_in("node create SHOP", b"").says_why("this takes the role `admin`, and your key has `read`");
+    operator.does("node create SHOP");
+    // So large that a server which says no closes before all of it is there.
+    let large = format!("deploy {} --node SHOP", guest("python").display());
+    reader.type_in(&large, b"").says_why("this takes the role `deploy`, and your key has `read`");
     reader.type_in("node list --tenant other", b"").says_why("there is no such tenant");
     let id = key.split('_').nth(1).unwrap();
     assert!(operator.does("key list").contains(id));
@@ -362,6 +367,7 @@ fn secrets_come_from_standard_input_and_are_never_shown() {
     let (server, shell) = shop();
     shell.does(&deploy("product-price", ""));
     shell.type_in("secret set SHOP", b"short\n").says_why("the secret is too short");
+    shell.type_in("secret set SHOP", SECRET.as_bytes()).says_why("see --retire-older-in: the node SHOP has a secret");
     let other = b"another secret that only tests know\n";
     shell.type_in("secret set SHOP --retire-older-in 24h", other).exits(0);
     assert!(answer(&server).contains("1500"), "the older one is still good");

@@ -8,6 +8,7 @@ mod descriptors;
 mod door;
 mod examples;
 mod hostile_wire;
+mod hosts;
 mod http;
 mod http2;
 mod idle;

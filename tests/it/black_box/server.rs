@@ -132,9 +132,14 @@ impl Server {
         http::exchange(self.front_door, &http::post(&format!("/hooks/acme/{node}"), &headers, body)).expect("an answer")
     }
 
+    /// What the management side wants to see.
+    pub(super) fn authorization(&self) -> String {
+        format!("Bearer {TOKEN}")
+    }
+
     /// A GET of the management side, with its token.
     pub(super) fn manage(&self, path: &str) -> Answer {
-        let token = format!("Bearer {TOKEN}");
+        let token = self.authorization();
         http::exchange(self.management, &http::get(path, &[("authorization", &token)])).expect("an answer")
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use model::{NodeId, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, IF_MATCH};
 use ureq::http::{HeaderMap, HeaderValue, Method, Request};
 use ureq::{Agent, SendBody, Timeout};
 
@@ -15,7 +15,7 @@ use super::address::Address;
 use super::problem::Problem;
 use crate::output;
 
-/// For the way to a server.
+/// For the way to a server, and for its consent to an upload.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// For an answer that needs no compiler.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -143,10 +143,11 @@ impl Client {
         self.post_json(path, body, seen, COMPILE_TIME)
     }
 
-    /// Posts bytes, `length` of them.
+    /// Posts bytes, `length` of them, once the server has said that it wants them: a refusal would be lost among them.
     pub(crate) fn upload(&self, path: &str, mut bytes: impl Read, length: u64) -> anyhow::Result<Answer> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/wasm"));
+        headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         self.send(Method::POST, path, headers, SendBody::from_reader(&mut bytes), COMPILE_TIME)?.good()
     }
@@ -191,6 +192,7 @@ impl Client {
     fn agent(&self) -> Agent {
         let config = Agent::config_builder()
             .timeout_connect(Some(CONNECT_TIME))
+            .timeout_await_100(Some(CONNECT_TIME))
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("codenode/", env!("CARGO_PKG_VERSION")));

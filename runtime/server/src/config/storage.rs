@@ -60,7 +60,7 @@ impl Kept {
                 "must read \"s3://bucket/prefix\"; leave it out for a folder in storage.directory",
             ),
             None if endpoint.is_some() => {
-                section.wrong_key("s3_endpoint", "means nothing without artifacts = \"s3://…\"")
+                section.wrong_key("s3_endpoint", "means nothing without artifacts = \"s3://…\"");
             }
             None => {}
         }

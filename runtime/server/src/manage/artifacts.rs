@@ -92,6 +92,10 @@ pub(super) async fn upload(
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("too many artifacts are on their way in: try again in a moment"));
     };
+    let live = match &query.node {
+        Some(node) => live_imports(&state, &tenant, node).await?,
+        None => None,
+    };
     let body = read_body(request.into_body(), MAX_ARTIFACT_BYTES, UPLOAD_TIME).await?;
     let inspection = inspect(body.clone()).await?;
     state.sandbox.prepare(&body).await?;
@@ -99,10 +103,7 @@ pub(super) async fn upload(
     let new =
         NewArtifact { id, bytes: body, inspection: serde_json::to_string(&inspection).map_err(Problem::internal)? };
     let (artifact, is_new) = state.stored.storage.add_artifact(&tenant, &new, &caller.actor).await?;
-    let new_imports = match &query.node {
-        Some(node) => new_imports(&state, &tenant, node, &inspection).await?,
-        None => None,
-    };
+    let new_imports = live.map(|live| names(&inspection).difference(&live).cloned().collect());
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(Uploaded { described: Described::of(&artifact)?, is_new, new_imports })))
 }
@@ -113,17 +114,12 @@ async fn inspect(bytes: Bytes) -> Result<Inspection, Problem> {
     if inspection.problems.is_empty() { Ok(inspection) } else { Err(Problem::refused(inspection.problems)) }
 }
 
-async fn new_imports(
-    state: &State,
-    tenant: &TenantId,
-    node: &NodeId,
-    inspection: &Inspection,
-) -> Result<Option<Vec<String>>, Problem> {
+/// What the node's live revision imports; `None` where nothing is live.
+async fn live_imports(state: &State, tenant: &TenantId, node: &NodeId) -> Result<Option<BTreeSet<String>>, Problem> {
     let storage = &state.stored.storage;
     let Some(live) = storage.node(tenant, node).await?.live else { return Ok(None) };
     let live = storage.revision(tenant, node, live).await?;
-    let before = inspection_of(&storage.artifact(tenant, &live.artifact).await?)?;
-    Ok(Some(names(inspection).difference(&names(&before)).cloned().collect()))
+    Ok(Some(names(&inspection_of(&storage.artifact(tenant, &live.artifact).await?)?)))
 }
 
 /// What was found when the artifact was uploaded.

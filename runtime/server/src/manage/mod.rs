@@ -34,8 +34,9 @@ use api::{Api, Route};
 use auth::Guard;
 use problem::Problem;
 
-/// A JSON body; artifacts have a limit of their own.
-const BODY_BYTES: usize = 64 << 10;
+/// A JSON body, of callers who may send it: the largest event there can be, and what stands around it in a test run. Artifacts have a
+/// limit of their own.
+const BODY_BYTES: usize = (4 << 20) + (64 << 10);
 
 /// The management side.
 pub(crate) fn router(state: Arc<State>) -> Router {

@@ -61,6 +61,12 @@ pub(super) async fn add(
     let secret = Secret::new(&wanted.secret).map_err(|why| Problem::invalid(why.to_string()))?;
     secret.serves(&door.schemes).map_err(|why| Problem::invalid(why.to_string()))?;
     let retire_at = wanted.retire_older_in.map(after_now).transpose()?;
+    let older = storage.secrets(&tenant, &node).await?;
+    if retire_at.is_none() && older.iter().any(|secret| secret.retires_at.is_none()) {
+        return Err(Problem::conflict(format!(
+            "the node {node} has a secret already: say how long that one is still good, with `retire_older_in`, such as \"24h\""
+        )));
+    }
     let made = storage.add_secret(&tenant, &node, &wanted.secret, retire_at, &caller.actor).await?;
     stored::refresh(&state, &tenant, &node).await?;
     Ok((StatusCode::CREATED, Json(made)))

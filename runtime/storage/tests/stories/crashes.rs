@@ -22,6 +22,8 @@ use crate::place::{Ground, Kind, by, on_both, tenant};
 
 /// How often processes are killed, where it is to be more often than usual.
 const KILLS: &str = "CODENODE_TEST_KILLS";
+/// Enough for a fault to come in the midst of them, whichever connection makes which change.
+const FAULTY_TURNS: usize = 12;
 
 #[tokio::test]
 async fn a_writer_acknowledges_each_change_and_all_of_them_are_kept() {
@@ -74,17 +76,17 @@ async fn what_is_acknowledged_was_synced_to_the_disk_before() {
 
 #[tokio::test]
 async fn what_cannot_be_synced_is_not_acknowledged() {
-    suffer(&Fault { calls: "fsync,fdatasync", first: 10, of: Of::Log, error: "EIO", says: "disk I/O error" }).await;
+    suffer(&Fault { calls: "fsync,fdatasync", first: 6, of: Of::Log, error: "EIO", says: "disk I/O error" }).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_written_is_not_acknowledged() {
-    suffer(&Fault { calls: "write,pwrite64", first: 60, of: Of::Log, error: "EIO", says: "disk I/O error" }).await;
+    suffer(&Fault { calls: "write,pwrite64", first: 40, of: Of::Log, error: "EIO", says: "disk I/O error" }).await;
 }
 
 #[tokio::test]
 async fn what_finds_the_disk_full_is_not_acknowledged() {
-    suffer(&Fault { calls: "write,pwrite64", first: 60, of: Of::Log, error: "ENOSPC", says: "disk is full" }).await;
+    suffer(&Fault { calls: "write,pwrite64", first: 40, of: Of::Log, error: "ENOSPC", says: "disk is full" }).await;
 }
 
 #[tokio::test]
@@ -188,7 +190,7 @@ async fn suffer(fault: &Fault) {
     assert!(after.iter().any(is_kept), "it goes on when the disk does: {passing:#?}");
 
     let staying = suffered(fault, "1+").await;
-    assert_eq!(staying.len(), 8, "one refusal in each turn: {staying:#?}");
+    assert_eq!(staying.len(), FAULTY_TURNS, "one refusal in each turn: {staying:#?}");
     assert!(!staying.iter().any(is_kept), "{staying:#?}");
 }
 
@@ -198,7 +200,7 @@ async fn suffered(fault: &Fault, when: &str) -> Vec<String> {
     let mut kept = prepare(&ground).await;
     let path = fault.of.path(&ground);
     let inject = format!("inject={}:error={}:when={when}", fault.calls, fault.error);
-    let output = traced(&ground, 8, &["-P", path.to_str().unwrap(), "-e", &inject]).await;
+    let output = traced(&ground, FAULTY_TURNS, &["-P", path.to_str().unwrap(), "-e", &inject]).await;
     assert!(output.status.success(), "{output:?}");
     let lines = lines_of(&output);
     for line in lines.iter().filter(|line| line.starts_with(REFUSED)) {

@@ -59,7 +59,7 @@ async fn every_route_refuses_whoever_may_not_call_it() {
             (true, _) => assert_eq!(status, StatusCode::NOT_FOUND, "another tenant's: {route:?}"),
             (false, Role::Operator) => assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}"),
             (false, Role::Read | Role::Deploy | Role::Admin) => {
-                assert!(status.is_success() || status == 404, "{route:?}")
+                assert!(status.is_success() || status == 404, "{route:?}");
             }
         }
         for role in Role::ALL {

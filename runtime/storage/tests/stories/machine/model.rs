@@ -26,10 +26,10 @@ pub(super) enum What {
     RollBack(Seen),
     /// The hours from now until the others retire.
     AddSecret(Option<i64>),
-    /// One of those that there ever were.
+    /// One of those that there ever were; the newest is the first.
     DeleteSecret(usize),
     CreateKey(Owner, Role),
-    /// One of those that there ever were.
+    /// One of those that there ever were; the newest is the first.
     DeleteKey(Owner, usize),
     /// The same, so many hours from now. They expire after one.
     Authenticate(usize, i64),

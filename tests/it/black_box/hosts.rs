@@ -1,0 +1,243 @@
+//! Two hosts on one PostgreSQL and one bucket: what is deployed on one is served by both, without a lost event; and without the database
+//! what is live goes on.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::Executor as _;
+
+use super::http::{self, Answer};
+use super::server::{CODENODE, SECRET, Server, event, guest};
+
+const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// What the two hosts share.
+struct Shared {
+    database: String,
+    bucket: String,
+    endpoint: String,
+}
+
+impl Shared {
+    /// A database and a bucket of their own.
+    fn fresh() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("hosts-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let endpoint = service("CODENODE_TEST_S3");
+        let address: SocketAddr = endpoint.trim_start_matches("http://").parse().unwrap();
+        let made = http::exchange(
+            address,
+            format!("PUT /{name} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n").as_bytes(),
+        );
+        assert_eq!(made.unwrap().status, 200);
+        Self { database: fresh_database(&name), bucket: format!("s3://{name}/codenode"), endpoint }
+    }
+
+    /// A host that reaches the database at this URL.
+    fn host(&self, database: &str) -> Server {
+        let mut command = Command::new(CODENODE);
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", "us-east-1");
+        let storage = format!(
+            "[storage]\ndatabase = {database:?}\nartifacts = {:?}\ns3_endpoint = {:?}\nmaster_keys = [{MASTER_KEY:?}]\n",
+            self.bucket, self.endpoint
+        );
+        Server::start_by(command, "", &storage)
+    }
+}
+
+fn service(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run `cargo xtask test`, or `cargo xtask services` and set the variables that it prints")
+    })
+}
+
+fn fresh_database(name: &str) -> String {
+    let server = service("CODENODE_TEST_POSTGRES");
+    sqlx::any::install_default_drivers();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pool = sqlx::AnyPool::connect(&server).await.unwrap();
+        pool.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).await.unwrap();
+        pool.close().await;
+    });
+    let (server, _) = server.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// A POST to the API that must go well.
+fn post(host: &Server, path: &str, body: &Value) -> Value {
+    let answer = try_post(host, path, &[("content-type", "application/json")], body.to_string().as_bytes());
+    assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
+    answer.json()
+}
+
+fn try_post(host: &Server, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let token = host.authorization();
+    let headers = [&[("authorization", token.as_str())], headers].concat();
+    http::exchange(host.management, &http::post(path, &headers, body)).expect("an answer")
+}
+
+const NODE: &str = "/v1/tenants/acme/nodes/N";
+
+/// The node `acme/N`, with a revision of each guest; the first is live.
+fn deploy(host: &Server, guests: &[&str]) {
+    post(host, "/v1/tenants", &json!({ "id": "acme" }));
+    post(host, "/v1/tenants/acme/nodes", &json!({ "id": "N" }));
+    post(host, &format!("{NODE}/secrets"), &json!({ "secret": SECRET }));
+    for name in guests {
+        let artifact = std::fs::read(guest(name)).unwrap();
+        let uploaded = try_post(host, "/v1/tenants/acme/artifacts", &[], &artifact);
+        assert_eq!(uploaded.status, 201, "{}", uploaded.body);
+        let wanted = json!({ "artifact": uploaded.json()["artifact"], "note": name });
+        post(host, &format!("{NODE}/revisions"), &wanted);
+    }
+    post(host, &format!("{NODE}/promote"), &json!({ "revision": 1 }));
+}
+
+fn ask(host: &Server) -> Answer {
+    host.send("N", &event("product_name", "speaker"))
+}
+
+fn says(answer: &Answer) -> Option<u32> {
+    match answer.status {
+        200 if answer.body.contains("The price of the speaker") => Some(1),
+        200 if answer.body.contains("Which order do you mean?") => Some(2),
+        _ => None,
+    }
+}
+
+/// Waits until the host answers with this revision, and tells how long it took.
+fn wait_for_revision(host: &Server, revision: u32) -> Duration {
+    let started = Instant::now();
+    host.wait_for("the revision", || (says(&ask(host)) == Some(revision)).then_some(()));
+    started.elapsed()
+}
+
+#[test]
+fn what_one_host_promotes_both_serve_and_no_event_is_lost() {
+    let shared = Shared::fresh();
+    let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
+    deploy(&here, &["product-price", "order-status"]);
+    assert_eq!(says(&ask(&here)), Some(1), "the host that was asked serves it when it has answered");
+    wait_for_revision(&there, 1);
+
+    let (over, wrong, asked) = (AtomicBool::new(false), Mutex::new(Vec::new()), AtomicU32::new(0));
+    thread::scope(|scope| {
+        for host in [&here, &there, &here, &there] {
+            let (over, wrong, asked) = (&over, &wrong, &asked);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    let answer = ask(host);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    if says(&answer).is_none() {
+                        wrong.lock().unwrap().push(answer);
+                    }
+                }
+            });
+        }
+        for round in 0..6 {
+            let (asked_host, other) = if round % 2 == 0 { (&here, &there) } else { (&there, &here) };
+            let (path, body, now) = match round % 3 {
+                0 => ("promote", json!({ "revision": 2 }), 2),
+                1 => ("roll-back", json!({}), 1),
+                _ => ("promote", json!({ "revision": 1 }), 1),
+            };
+            post(asked_host, &format!("{NODE}/{path}"), &body);
+            assert_eq!(says(&ask(asked_host)), Some(now));
+            let heard = wait_for_revision(other, now);
+            assert!(heard < Duration::from_secs(10), "the other host took {heard:?}");
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(wrong.lock().unwrap().is_empty(), "{:?}", wrong.lock().unwrap().first());
+    assert!(asked.load(Ordering::Relaxed) > 100, "only {asked:?} events");
+}
+
+#[test]
+fn without_the_database_what_is_live_goes_on_and_changes_are_refused() {
+    let shared = Shared::fresh();
+    let cable = Cable::to(&shared.database);
+    let host = shared.host(&cable.url);
+    deploy(&host, &["product-price", "order-status"]);
+    let ready = || http::exchange(host.management, &http::get("/readyz", &[])).unwrap();
+    assert_eq!(ready().status, 200);
+
+    cable.cut();
+    host.wait_for("readiness to tell", || (ready().status == 503).then_some(()));
+    for _ in 0..20 {
+        assert_eq!(says(&ask(&host)), Some(1));
+    }
+    let promote = json!({ "revision": 2 }).to_string();
+    let refused =
+        try_post(&host, &format!("{NODE}/promote"), &[("content-type", "application/json")], promote.as_bytes());
+    assert_eq!((refused.status, &refused.json()["type"]), (503, &json!("urn:codenode:problem:storage-unavailable")));
+    assert_eq!(says(&ask(&host)), Some(1));
+
+    cable.mend();
+    let mended = Instant::now();
+    host.wait_for("readiness to return", || (ready().status == 200).then_some(()));
+    post(&host, &format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    assert_eq!(says(&ask(&host)), Some(2));
+    assert!(mended.elapsed() < Duration::from_secs(20), "it took {:?} to recover", mended.elapsed());
+}
+
+/// The wire to a database, which can be cut.
+struct Cable {
+    url: String,
+    is_cut: Arc<AtomicBool>,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Cable {
+    fn to(database: &str) -> Self {
+        let (scheme_and_user, rest) = database.rsplit_once('@').unwrap();
+        let (address, name) = rest.split_once('/').unwrap();
+        let address: SocketAddr = address.parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme_and_user}@{}/{name}", listener.local_addr().unwrap());
+        let (is_cut, ends) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (cut, kept) = (Arc::clone(&is_cut), Arc::clone(&ends));
+        thread::spawn(move || {
+            for near in listener.incoming() {
+                let near = near.unwrap();
+                // Whoever connects while it is cut hears nothing but the end.
+                if cut.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let far = TcpStream::connect(address).unwrap();
+                kept.lock().unwrap().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
+                let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                thread::spawn(move || carry(near, far));
+                thread::spawn(move || carry(far_too, near_too));
+            }
+        });
+        Self { url, is_cut, ends }
+    }
+
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        for end in self.ends.lock().unwrap().drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn mend(&self) {
+        self.is_cut.store(false, Ordering::Relaxed);
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = [0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
