@@ -6,6 +6,7 @@ mod deploy;
 mod event;
 mod inspect;
 mod key;
+mod keys;
 mod local;
 mod login;
 mod logs;
@@ -45,6 +46,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Start a server: the webhooks of its nodes, and the side that the commands below ask
     Serve(serve::Serve),
+    /// Change the master key that a server's stored secrets are sealed with
+    Keys(keys::Keys),
     /// Sign an event as a bot platform does, and print the headers
     Sign(sign::Sign),
     /// Send a signed event to a webhook, and show the answer
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Sign(sign) => sign.run(),
         Command::Send(send) => send.run(),
         Command::Login(login) => login.run(),

@@ -5,10 +5,11 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
+use model::Actor;
 use storage::{MasterKey, Storage};
 use tracing::warn;
 
-use crate::config::Kept;
+use crate::config::{Config, Kept};
 
 /// Opens the database and the object store.
 ///
@@ -19,6 +20,18 @@ pub(crate) async fn open(kept: &Kept) -> anyhow::Result<Storage> {
         if kept.master_keys.is_empty() { vec![master_key(&kept.master_key_file())?] } else { kept.master_keys.clone() };
     let config = storage::Config { database: kept.database.clone(), objects: kept.artifacts.clone(), master_keys };
     Ok(Storage::open(config).await?)
+}
+
+/// Seals every stored secret anew that is sealed with another key than the first of `storage.master_keys`; says how many there were. Servers may
+/// run meanwhile, if they know both keys.
+///
+/// # Errors
+/// Storage cannot be opened, or a secret is sealed with a key that is not configured; then nothing has changed.
+pub async fn reseal(config: &Config) -> anyhow::Result<usize> {
+    let storage = open(&config.storage).await?;
+    let resealed = storage.reseal(&Actor::operator()).await?;
+    storage.close().await;
+    Ok(resealed)
 }
 
 /// The key in the file; a fresh one, written there for this user alone, where there is no file yet.

@@ -28,5 +28,6 @@ pub mod signature {
 }
 
 pub use config::{Config, ConfigError, Environment};
+pub use keep::reseal;
 pub use server::{Options, ServeError, Server, serve};
 pub use telemetry::start as start_telemetry;

@@ -378,3 +378,22 @@ fn secrets_come_from_standard_input_and_are_never_shown() {
     shell.does(&format!("secret delete SHOP {older} --yes"));
     assert_eq!(server.send("SHOP", &event("product_name", "speaker")).status, 401);
 }
+
+#[test]
+fn the_master_key_is_changed_while_the_server_runs() {
+    let (server, shell) = shop();
+    let state = server.folder.path().join(".codenode");
+    let config = shell.home.path().join("codenode.toml");
+    let rotate = |keys: &str| {
+        fs::write(&config, format!("[storage]\ndirectory = {state:?}\nmaster_keys = [{keys}]\n")).unwrap();
+        shell.type_in(&format!("keys rotate --config {}", config.display()), b"")
+    };
+    let (new, old) = (
+        "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"",
+        format!("{:?}", format!("file:{}/master.key", state.display())),
+    );
+    rotate(new).says_why("which is not configured: add it back");
+    assert_eq!(rotate(&format!("{new}, {old}")).exits(0).out(), "sealed 1 secret anew\n");
+    assert_eq!(rotate(new).exits(0).out(), "sealed 0 secrets anew\n");
+    rotate(&old).says_why("which is not configured: add it back");
+}
