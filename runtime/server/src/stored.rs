@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{ArtifactId, NodeId, TenantId};
 use sandbox::{PrepareError, Prepared, Sandbox};
-use storage::{Changes, Serving, Snapshot, Storage, StorageError};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use storage::{Changes, Listener, Serving, Snapshot, Storage, StorageError};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -119,10 +119,12 @@ pub(crate) async fn ready(state: &State, id: ArtifactId) -> Result<Arc<Prepared>
 /// Follows storage until `stop`: other hosts' changes, secrets that retire, and what failed before.
 pub(crate) async fn follow(state: Arc<State>, mut sequence: u64, stop: CancellationToken) {
     let mut next_retry = Instant::now() + RETRY_INTERVAL;
+    let bell = Arc::new(Notify::new());
+    let listening = tokio::spawn(listen(state.stored.storage.listener(), Arc::clone(&bell)));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            () = state.stored.storage.changed() => {}
+            () = bell.notified() => {}
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
         let changes = state.stored.storage.changes_since(sequence).await;
@@ -140,8 +142,17 @@ pub(crate) async fn follow(state: Arc<State>, mut sequence: u64, stop: Cancellat
             behind.into_iter().for_each(|(tenant, node)| spawn(&state, tenant, Some(node)));
         }
     }
+    listening.abort();
     state.stored.tasks.close();
     state.stored.tasks.wait().await;
+}
+
+/// Rings whenever some host has changed something, for as long as it is let.
+async fn listen(mut listener: Listener, bell: Arc<Notify>) {
+    loop {
+        listener.heard().await;
+        bell.notify_one();
+    }
 }
 
 fn begin(state: &Arc<State>, changes: Changes) {

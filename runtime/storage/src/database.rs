@@ -122,23 +122,13 @@ impl Database {
         }
     }
 
-    /// Waits until some host says that it has changed something. May be woken for nothing, and may miss one: look now and then.
-    pub(crate) async fn changed(&self) {
-        let Dialect::Postgres { url } = &self.dialect else { return std::future::pending().await };
-        loop {
-            let heard = async {
-                let mut listener = PgListener::connect(url).await?;
-                listener.listen(CHANNEL).await?;
-                listener.recv().await.map(drop)
-            };
-            match heard.await {
-                Ok(()) => return,
-                Err(error) => {
-                    warn!(%error, "changes of other hosts are noticed only now and then");
-                    tokio::time::sleep(LISTEN_AGAIN).await;
-                }
-            }
-        }
+    /// Hears of changes; on SQLite there is nobody to hear of.
+    pub(crate) fn listener(&self) -> Listener {
+        let url = match &self.dialect {
+            Dialect::Sqlite => None,
+            Dialect::Postgres { url } => Some(url.clone()),
+        };
+        Listener { url, connection: None }
     }
 
     /// Looks things up; over by the deadline.
@@ -172,6 +162,42 @@ impl Database {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         Ok(())
+    }
+}
+
+/// An ear for what other hosts change, with a connection of its own.
+pub struct Listener {
+    /// `None` where there are no other hosts.
+    url: Option<String>,
+    connection: Option<PgListener>,
+}
+
+impl Listener {
+    /// Waits until a host says that it has changed something, this one included. It may miss one while it connects again, so look now and then
+    /// all the same; where there are no other hosts it waits for ever.
+    pub async fn heard(&mut self) {
+        let Some(url) = &self.url else { return std::future::pending().await };
+        loop {
+            let heard = async {
+                let connection = match &mut self.connection {
+                    Some(connection) => connection,
+                    empty => {
+                        let mut connection = PgListener::connect(url).await?;
+                        connection.listen(CHANNEL).await?;
+                        empty.insert(connection)
+                    }
+                };
+                connection.recv().await.map(drop)
+            };
+            match heard.await {
+                Ok(()) => return,
+                Err(error) => {
+                    self.connection = None;
+                    warn!(%error, "changes of other hosts are noticed only now and then");
+                    tokio::time::sleep(LISTEN_AGAIN).await;
+                }
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod serving;
 mod tenants;
 
 pub use artifacts::{Artifact, NewArtifact};
-pub use database::Place;
+pub use database::{Listener, Place};
 pub use error::StorageError;
 pub use keys::{NewKey, ShownKey};
 pub use objects::ObjectPlace;

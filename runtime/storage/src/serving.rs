@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
 use crate::column::{number, optional_parsed, optional_time, parsed, text};
+use crate::database::Listener;
 use crate::nodes::node as node_of;
 use crate::revisions::revision;
 use crate::secrets::place;
@@ -95,10 +96,9 @@ impl Storage {
         Ok(Changes { of: Some(of), ..changes })
     }
 
-    /// Waits until another host may have changed something. It may miss one, so look now and then all the same; in a database
-    /// of this host alone it waits for ever.
-    pub async fn changed(&self) {
-        self.database.changed().await;
+    /// Hears when a host changes something.
+    pub fn listener(&self) -> Listener {
+        self.database.listener()
     }
 
     /// The nodes that are stored: all, those of one tenant, or one of its nodes.
