@@ -12,8 +12,8 @@ use crate::program::Program;
 pub(crate) const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 /// From npm; it brings SpiderMonkey.
 pub(crate) const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
-/// From PyPI; its server speaks S3.
-const MOTO: &str = "moto[server]==5.2.5";
+/// From PyPI; its server speaks S3. Its own extra `server` would bring every other service of Amazon's too, which takes minutes.
+const MOTO: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 
 const PYTHON_FOLDER: &str = "target/toolchains/python";
 const NODE_FOLDER: &str = "target/toolchains/node";
@@ -21,12 +21,12 @@ const MOTO_FOLDER: &str = "target/toolchains/moto";
 
 /// The program `componentize-py`, installed if it is not there.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
-    Ok(from_pypi(COMPONENTIZE_PY, PYTHON_FOLDER)?.join("componentize-py"))
+    Ok(from_pypi(&[COMPONENTIZE_PY], PYTHON_FOLDER)?.join("componentize-py"))
 }
 
 /// The program `moto_server`, installed if it is not there.
 pub(crate) fn moto() -> anyhow::Result<PathBuf> {
-    Ok(from_pypi(MOTO, MOTO_FOLDER)?.join("moto_server"))
+    Ok(from_pypi(&MOTO, MOTO_FOLDER)?.join("moto_server"))
 }
 
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
@@ -72,27 +72,30 @@ pub(crate) fn ensure_node() -> anyhow::Result<()> {
     })
 }
 
-/// The programs of a package, in an environment of its own; it is made anew unless it has this very version.
-fn from_pypi(package: &str, folder: &str) -> anyhow::Result<PathBuf> {
+/// The programs of packages, in an environment of their own; it is made anew unless it has these very versions.
+fn from_pypi(packages: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
     let programs = Path::new(folder).join("bin");
-    let (name, version) = package.split_once("==").unwrap_or((package, ""));
-    let (name, _extras) = name.split_once('[').unwrap_or((name, ""));
-    let ask = format!("import importlib.metadata as m; print(m.version('{name}'))");
-    let installed = Program::new(programs.join("python")).args(["-c", &ask]).read();
-    if installed.is_ok_and(|said| said.trim() == version) {
-        println!("  {package} is there");
+    let is_there = |package: &&str| {
+        let (name, version) = package.split_once("==").unwrap_or((package, ""));
+        let (name, _extras) = name.split_once('[').unwrap_or((name, ""));
+        let ask = format!("import importlib.metadata as m; print(m.version('{name}'))");
+        let installed = Program::new(programs.join("python")).args(["-c", &ask]).read();
+        installed.is_ok_and(|said| said.trim() == version)
+    };
+    if packages.iter().all(is_there) {
+        println!("  {} is there", packages.join(" "));
     } else {
-        pip_install(package, folder)?;
+        pip_install(packages, folder)?;
     }
     Ok(programs)
 }
 
-/// Makes an environment of Python's, in the place of the one that was there, with this package.
-pub(crate) fn pip_install(package: &str, folder: &str) -> anyhow::Result<()> {
+/// Makes an environment of Python's, in the place of the one that was there, with these packages.
+pub(crate) fn pip_install(packages: &[&str], folder: &str) -> anyhow::Result<()> {
     ensure_python()?;
     Program::new("python3").args(["-m", "venv", "--clear", folder]).run()?;
     let pip = Path::new(folder).join("bin/pip");
-    Program::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]).run()
+    Program::new(pip).args(["install", "--quiet", "--disable-pip-version-check"]).args(packages).run()
 }
 
 fn works(program: Program) -> bool {

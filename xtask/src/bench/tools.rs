@@ -40,7 +40,7 @@ pub(crate) fn wasmtime() -> anyhow::Result<Tool> {
         println!("  {WASMTIME} is there");
         path
     } else {
-        pip_install(WASMTIME, WASMTIME_FOLDER)?;
+        pip_install(&[WASMTIME], WASMTIME_FOLDER)?;
         find().with_context(|| format!("{WASMTIME} was installed and is not to be found"))?
     };
     make_executable(&path)?;

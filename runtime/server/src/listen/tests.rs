@@ -1,5 +1,7 @@
 use std::convert::Infallible;
+use std::future::pending;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +33,8 @@ struct Host {
     addr: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<()>,
+    /// Told when a request that takes its time has reached the service.
+    begun: Arc<Notify>,
 }
 
 impl Host {
@@ -42,10 +47,17 @@ impl Host {
         let (addr, shutdown) = (listener.local_addr(), CancellationToken::new());
         let socket = listener.into_sockets().pop().unwrap();
         let body_timeout = settings.body_timeout;
-        let service = service_fn(move |request| answer(request, body_timeout));
+        let begun = Arc::new(Notify::new());
+        let told = Arc::clone(&begun);
+        let service = service_fn(move |request| answer(request, body_timeout, Arc::clone(&told)));
         let stop = shutdown.clone();
         let served = tokio::spawn(async move { serve(socket, settings, tls, service, stop).await.unwrap() });
-        Self { addr, shutdown, served }
+        Self { addr, shutdown, served, begun }
+    }
+
+    /// Waits until a request for `/slow` or `/never` is under way.
+    async fn begun(&self) {
+        timeout(SOON, self.begun.notified()).await.expect("the request does not reach the service");
     }
 
     async fn connect(&self) -> TcpStream {
@@ -81,7 +93,11 @@ fn statuses(answers: &str) -> Vec<&str> {
     answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
 }
 
-async fn answer(request: Request<Incoming>, body_timeout: Duration) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    body_timeout: Duration,
+    begun: Arc<Notify>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = |status, text: Bytes| {
         let mut response = Response::new(Full::new(text));
         *response.status_mut() = status;
@@ -91,8 +107,13 @@ async fn answer(request: Request<Incoming>, body_timeout: Duration) -> Result<Re
         "/skip" => text(StatusCode::UNAUTHORIZED, Bytes::from_static(b"skipped")),
         "/large" => text(StatusCode::OK, Bytes::from(vec![b'x'; 4 << 20])),
         "/slow" => {
+            begun.notify_one();
             sleep(SLOW).await;
             text(StatusCode::OK, Bytes::from_static(b"slow"))
+        }
+        "/never" => {
+            begun.notify_one();
+            pending().await
         }
         _ => match read_body(request.into_body(), BODY_BYTES, body_timeout).await {
             Ok(body) => text(StatusCode::OK, [b"got:", &body[..], b"."].concat().into()),
@@ -114,7 +135,7 @@ async fn a_listener_gives_each_worker_a_socket_on_one_port_that_nobody_else_gets
     assert_eq!(sockets.len(), 3);
     let settings = Settings { max_connections: 2, ..Settings::default() };
     for socket in sockets {
-        let service = service_fn(|request| answer(request, SHORT));
+        let service = service_fn(|request| answer(request, SHORT, Arc::default()));
         tokio::spawn(serve(socket, settings.clone(), None, service, shutdown.clone()));
     }
     let mut refused = 0;
@@ -159,7 +180,7 @@ async fn a_shutdown_lets_requests_end_and_closes_what_is_idle() {
     idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     until(&mut idle, "got:.").await;
     busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    sleep(SLOW / 4).await;
+    host.begun().await;
     host.shutdown.cancel();
     assert_eq!(rest(&mut idle).await, "");
     assert_eq!(rest(&mut silent).await, "");
@@ -172,10 +193,10 @@ async fn a_shutdown_lets_requests_end_and_closes_what_is_idle() {
 
 #[tokio::test]
 async fn a_shutdown_waits_no_longer_than_the_time_to_drain() {
-    let host = Host::start(Settings { drain_time: SHORT / 2, ..Settings::default() });
+    let host = Host::start(Settings { drain_time: SHORT, ..Settings::default() });
     let mut busy = host.connect().await;
-    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    sleep(SHORT / 4).await;
+    busy.write_all(b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    host.begun().await;
     host.shutdown.cancel();
     assert_eq!(rest(&mut busy).await, "");
     timeout(SOON, host.served).await.unwrap().unwrap();

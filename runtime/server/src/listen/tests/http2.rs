@@ -68,7 +68,7 @@ async fn a_shutdown_lets_streams_end() {
     let host = Host::start(Settings::default());
     let (mut sender, ended) = speak(host.connect().await).await;
     let slow = tokio::spawn(async move { text(post(&mut sender, "/slow", "").await).await });
-    sleep(SLOW / 4).await;
+    host.begun().await;
     host.shutdown.cancel();
     assert_eq!(slow.await.unwrap(), "slow");
     timeout(SOON, ended).await.unwrap().unwrap();
