@@ -3,8 +3,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// The longest tenant or node id, in bytes.
 const MAX_ID_BYTES: usize = 63;
@@ -86,13 +87,26 @@ text_id! {
 }
 
 /// One run's id: a UUID version 7, so that ids sort by the time of their run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(Uuid);
 
 impl RunId {
     /// A fresh id, from the clock and the random number generator of this host.
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// The first id that a run of this millisecond, or of a later one, could have.
+    pub fn first_at(time: Timestamp) -> Self {
+        let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
+        Self(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
+    /// When the run began, to the millisecond.
+    pub fn time(&self) -> Timestamp {
+        let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
+        let time = i64::try_from(seconds).ok().zip(i32::try_from(nanos).ok());
+        time.and_then(|(seconds, nanos)| Timestamp::new(seconds, nanos).ok()).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -122,6 +136,17 @@ mod tests {
         for bad in ["", "..", "a/b", "a\0b", "a\r\nX:1", "-a", "_a", "é", "a b", &"x".repeat(64)] {
             assert!(bad.parse::<NodeId>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_run_id_tells_when_its_run_began() {
+        let time: Timestamp = "2026-11-21T10:00:00.123Z".parse().unwrap();
+        let first = RunId::first_at(time);
+        assert_eq!(first.time(), time);
+        let (before, after) = (RunId::fresh(), RunId::fresh());
+        assert!(first < before && before < after && before.time() <= after.time());
+        assert!(RunId::first_at(before.time()) <= before);
+        assert_eq!(RunId::first_at(Timestamp::UNIX_EPOCH).time(), Timestamp::UNIX_EPOCH);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// The ceilings of one run. Every field ends in its unit; every value is at most [`Limits::CAPS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// From the first instruction to the reply, waiting included.
     #[serde(with = "humantime_serde")]

@@ -1,13 +1,15 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::de::{self, Deserializer};
 use serde::ser::{SerializeMap as _, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::{Reply, ReplyError};
 
 /// What a run comes to. Both are values: a bot break is an answer, not an error of ours.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The bot's messages.
@@ -17,15 +19,17 @@ pub enum Outcome {
 }
 
 /// A failed run: its exact cause, and what the author needs to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BotBreak {
     /// Which of the ways to fail.
     pub cause: Cause,
     /// One line for the author; free of secrets and of this host's paths.
     pub detail: String,
     /// The trap's code, where the cause is [`Cause::Trap`] or a limit that shows as a trap.
+    #[serde(default)]
     pub trap: Option<String>,
     /// The guest's frames, innermost first; empty where no code was on the stack.
+    #[serde(default)]
     pub backtrace: Vec<Frame>,
 }
 
@@ -65,12 +69,12 @@ impl From<ReplyError> for BotBreak {
 }
 
 /// One frame of a guest's backtrace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
     /// The demangled name, or `<wasm function N>` where the guest was stripped.
     pub function: String,
     /// `dir/src/file.rs:line:column`, where the guest carries DWARF.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// How often it stands in a row: a recursion is one frame.
     pub times: u32,
@@ -193,6 +197,13 @@ impl fmt::Display for Cause {
 impl Serialize for Cause {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Cause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <Cow<'de, str>>::deserialize(deserializer)?;
+        name.parse().map_err(de::Error::custom)
     }
 }
 

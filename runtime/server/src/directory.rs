@@ -307,6 +307,14 @@ impl Live {
         matches!(self.source, Source::Stored { .. })
     }
 
+    /// The revision that serves; `None` for a node of the configuration file.
+    pub(crate) const fn revision(&self) -> Option<RevisionNumber> {
+        match &self.source {
+            Source::File(_) => None,
+            Source::Stored { revision, .. } => *revision,
+        }
+    }
+
     /// The name of the code that serves.
     pub(crate) fn serving(&self) -> Option<ArtifactId> {
         self.code.as_ref().map(|code| code.artifact())

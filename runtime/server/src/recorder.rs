@@ -1,160 +1,238 @@
-//! The last run records, in memory: bounded in number and in bytes.
+//! Run records on their way to storage: bounded in bytes, written in batches, dropped and counted where storage does not keep up.
 //!
-//! A record is written after its answer has gone, so nobody waits for it. Nothing here outlives the process.
+//! A record is made after its answer has gone, so nobody waits for it. What has not been written when the process is killed is lost: a second's worth
+//! at the most, as long as storage answers.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{ArtifactId, Cause, Limits, NodeId, Outcome, Run, RunId, TenantId};
-use serde::Serialize;
+use model::{Outcome, Record};
+use storage::{RunPages, Storage, StorageError};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
 
-/// One run, over.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    pub(crate) id: RunId,
-    pub(crate) tenant: TenantId,
-    pub(crate) node: NodeId,
-    /// The code that ran; `None` where there was none to run.
-    pub(crate) artifact: Option<ArtifactId>,
-    pub(crate) started_at: Timestamp,
-    pub(crate) run: Run,
-    pub(crate) limits: Limits,
-    /// Whether the caller had gone when the run was over.
-    pub(crate) caller_left: bool,
-    pub(crate) chat_afterwards: ChatAfterwards,
-}
+use crate::config::Records;
+use crate::state::State;
 
-/// What becomes of the chat, as the platform's rules have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ChatAfterwards {
-    /// Over.
-    Complete,
-    /// Goes on with the bot.
-    WithBot,
-    /// Waits for an agent.
-    PendingAgent,
-}
+/// As long may a record wait before it is written.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two attempts to write where one has failed.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// Between two searches for records that are too old or too many.
+const FORGET_INTERVAL: Duration = Duration::from_secs(60);
+/// For the last ones, when the server stops.
+const LAST_WRITE_TIME: Duration = Duration::from_secs(5);
 
-/// Which records somebody wants to see; what is absent matches all.
-#[derive(Debug, Default)]
-pub(crate) struct Filter {
-    pub(crate) tenant: Option<TenantId>,
-    pub(crate) node: Option<NodeId>,
-    pub(crate) cause: Option<Cause>,
-}
-
-/// The ring.
-#[derive(Debug)]
+/// The way into storage.
 pub(crate) struct Recorder {
-    most_records: usize,
-    most_bytes: u64,
-    ring: Mutex<Ring>,
+    policy: Records,
+    waiting: Mutex<Waiting>,
+    /// What is being written, or could not be. Locked while it is: batches go one after another.
+    batch: AsyncMutex<Option<Batch>>,
+    half_full: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Ring {
-    records: VecDeque<Arc<Record>>,
+#[derive(Default)]
+struct Waiting {
+    records: Vec<Record>,
+    /// What they take, and those that are being written.
     bytes: u64,
+    written: u64,
     dropped: u64,
+    failures: u64,
 }
 
-/// How full the ring is.
+impl Waiting {
+    fn count(&mut self, batch: &Batch) {
+        self.written += batch.records;
+        self.bytes -= batch.bytes;
+    }
+}
+
+struct Batch {
+    pages: RunPages,
+    records: u64,
+    bytes: u64,
+}
+
+/// How it goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
-    pub(crate) records: usize,
-    pub(crate) bytes: u64,
-    /// Records so far that made room for newer ones.
+    /// Records that wait to be written, and the memory that they take.
+    pub(crate) waiting: usize,
+    pub(crate) waiting_bytes: u64,
+    /// Records so far that were written.
+    pub(crate) written: u64,
+    /// Records so far for which there was no room.
     pub(crate) dropped: u64,
+    /// Attempts so far to write a batch that failed.
+    pub(crate) failures: u64,
 }
 
-impl Record {
-    /// The cause, where the run was a bot break.
-    pub(crate) const fn cause(&self) -> Option<Cause> {
-        match &self.run.outcome {
-            Outcome::Reply(_) => None,
-            Outcome::BotBreak(bot_break) => Some(bot_break.cause),
+impl Recorder {
+    pub(crate) fn new(policy: Records) -> Self {
+        Self { policy, waiting: Mutex::default(), batch: AsyncMutex::default(), half_full: Notify::new() }
+    }
+
+    /// Takes `records`, as far as there is room for them.
+    pub(crate) fn write(&self, records: impl IntoIterator<Item = Record>) {
+        let mut waiting = self.waiting();
+        for record in records {
+            let bytes = bytes_of(&record);
+            if waiting.bytes.saturating_add(bytes) > self.policy.waiting_bytes {
+                waiting.dropped += 1;
+            } else {
+                waiting.bytes += bytes;
+                waiting.records.push(record);
+            }
+        }
+        if waiting.bytes > self.policy.waiting_bytes / 2 {
+            self.half_full.notify_one();
         }
     }
 
-    /// About what it takes in memory: its texts, and its fixed part.
-    fn bytes(&self) -> u64 {
-        let lines = self.run.log.lines.iter().map(|line| line.text.capacity() + size_of_val(line));
-        let outcome = match &self.run.outcome {
-            Outcome::Reply(reply) => reply.as_str().len(),
-            Outcome::BotBreak(broken) => {
-                let frames = broken.backtrace.iter().map(|frame| {
-                    size_of_val(frame) + frame.function.len() + frame.location.as_ref().map_or(0, String::len)
-                });
-                broken.detail.len() + frames.sum::<usize>()
+    /// Brings what waits into storage. Whoever reads records calls it first, and sees all that were made until then.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the records wait on.
+    pub(crate) async fn settle(self: &Arc<Self>, storage: &Storage) -> Result<(), StorageError> {
+        let (recorder, storage) = (Arc::clone(self), storage.clone());
+        // A task of its own: a caller who leaves would take along what is between waiting and written.
+        let settled = tokio::spawn(async move { recorder.write_out(&storage).await });
+        settled.await.unwrap_or_else(|error| Err(StorageError::Invalid(error.to_string())))
+    }
+
+    async fn write_out(&self, storage: &Storage) -> Result<(), StorageError> {
+        let mut current = self.batch.lock().await;
+        if current.is_none() {
+            *current = self.next_batch().await?;
+        }
+        while let Some(batch) = &*current {
+            if let Err(error) = storage.write_runs(&batch.pages).await {
+                self.waiting().failures += 1;
+                return Err(error);
             }
+            self.waiting().count(batch);
+            *current = self.next_batch().await?;
+        }
+        Ok(())
+    }
+
+    /// All that waits, made into pages elsewhere: that takes milliseconds of computing for thousands of records.
+    async fn next_batch(&self) -> Result<Option<Batch>, StorageError> {
+        let (records, bytes) = {
+            let mut waiting = self.waiting();
+            let records = std::mem::take(&mut waiting.records);
+            let bytes = records.iter().map(bytes_of).sum();
+            (records, bytes)
         };
-        u64::try_from(size_of::<Self>() + outcome + lines.sum::<usize>()).unwrap_or(u64::MAX)
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        let pages = tokio::task::spawn_blocking(move || RunPages::of(records)).await;
+        match pages.unwrap_or_else(|error| Err(StorageError::Invalid(error.to_string()))) {
+            Ok(pages) => Ok(Some(Batch { pages, records: count, bytes })),
+            Err(error) => {
+                let mut waiting = self.waiting();
+                waiting.dropped += count;
+                waiting.bytes -= bytes;
+                Err(error)
+            }
+        }
+    }
+
+    /// How it goes.
+    pub(crate) fn standing(&self) -> Standing {
+        let Waiting { records, bytes, written, dropped, failures } = &*self.waiting();
+        Standing {
+            waiting: records.len(),
+            waiting_bytes: *bytes,
+            written: *written,
+            dropped: *dropped,
+            failures: *failures,
+        }
+    }
+
+    /// Nothing in here can be left half done, so a panic elsewhere does not spoil it.
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes what waits until `stop`, and then the last of it; forgets what need not be kept any more.
+pub(crate) async fn keep(state: Arc<State>, stop: CancellationToken) {
+    let (recorder, storage) = (&state.recorder, &state.stored.storage);
+    let mut next_look = Instant::now();
+    let mut is_failing = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = sleep(if is_failing { TRY_AGAIN } else { WRITE_INTERVAL }) => {}
+            () = recorder.half_full.notified(), if !is_failing => {}
+        }
+        let settled = recorder.settle(storage).await;
+        match &settled {
+            Ok(()) if is_failing => info!("run records are written again"),
+            Ok(()) => {}
+            Err(error) if is_failing => debug!(%error, "run records cannot be written"),
+            Err(error) => warn!(%error, "run records cannot be written: they wait, as far as there is room"),
+        }
+        is_failing = settled.is_err();
+        if next_look <= Instant::now() {
+            next_look = Instant::now() + FORGET_INTERVAL;
+            recorder.forget(storage).await;
+        }
+    }
+    match timeout(LAST_WRITE_TIME, recorder.settle(storage)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            error!(%error, lost = recorder.standing().waiting, "the last run records could not be written")
+        }
+        Err(_) => error!(lost = recorder.standing().waiting, "the last run records could not be written in time"),
     }
 }
 
 impl Recorder {
-    pub(crate) fn new(most_records: usize, most_bytes: u64) -> Self {
-        Self { most_records, most_bytes, ring: Mutex::default() }
-    }
-
-    /// Keeps `records`, and forgets the oldest for which there is no room any more.
-    pub(crate) fn write(&self, records: impl IntoIterator<Item = Record>) {
-        let mut ring = self.ring();
-        for record in records {
-            ring.bytes = ring.bytes.saturating_add(record.bytes());
-            ring.records.push_back(Arc::new(record));
-            while ring.records.len() > self.most_records || ring.bytes > self.most_bytes {
-                let Some(oldest) = ring.records.pop_front() else { break };
-                ring.bytes = ring.bytes.saturating_sub(oldest.bytes());
-                ring.dropped += 1;
-            }
+    async fn forget(&self, storage: &Storage) {
+        let oldest = Timestamp::now().checked_sub(self.policy.keep_time).unwrap_or(Timestamp::MIN);
+        if let Err(error) = storage.forget_runs(oldest, self.policy.keep_bytes).await {
+            warn!(%error, "old run records could not be removed");
         }
-    }
-
-    /// The newest `limit` records that match, newest first.
-    pub(crate) fn newest(&self, filter: &Filter, limit: usize) -> Vec<Arc<Record>> {
-        let ring = self.ring();
-        ring.records.iter().rev().filter(|record| filter.matches(record)).take(limit).cloned().collect()
-    }
-
-    /// One record, where it is still kept.
-    pub(crate) fn find(&self, id: RunId) -> Option<Arc<Record>> {
-        self.ring().records.iter().rev().find(|record| record.id == id).cloned()
-    }
-
-    /// How full it is.
-    pub(crate) fn standing(&self) -> Standing {
-        let ring = self.ring();
-        Standing { records: ring.records.len(), bytes: ring.bytes, dropped: ring.dropped }
-    }
-
-    /// Nothing in here can be left half done, so a panic elsewhere does not spoil the ring.
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Filter {
-    fn matches(&self, record: &Record) -> bool {
-        self.tenant.as_ref().is_none_or(|tenant| *tenant == record.tenant)
-            && self.node.as_ref().is_none_or(|node| *node == record.node)
-            && self.cause.is_none_or(|cause| Some(cause) == record.cause())
-    }
+/// About what a record takes in memory: its texts, and its fixed part.
+fn bytes_of(record: &Record) -> u64 {
+    let lines = record.run.log.lines.iter().map(|line| line.text.capacity() + size_of_val(line));
+    let outcome = match &record.run.outcome {
+        Outcome::Reply(reply) => reply.as_str().len(),
+        Outcome::BotBreak(broken) => {
+            let frames = broken.backtrace.iter().map(|frame| {
+                size_of_val(frame) + frame.function.len() + frame.location.as_ref().map_or(0, String::len)
+            });
+            broken.detail.len() + frames.sum::<usize>()
+        }
+    };
+    u64::try_from(size_of::<Record>() + outcome + lines.sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use model::{BotBreak, Log, Reply, Usage};
+    use model::{ChatAfterwards, Limits, Log, Reply, Run, RunId, Usage};
 
     use super::*;
+    use crate::state::tests::state;
 
     pub(crate) fn record(tenant: &str, outcome: Outcome) -> Record {
         Record {
             id: RunId::fresh(),
             tenant: tenant.parse().unwrap(),
             node: "NODE".parse().unwrap(),
+            revision: None,
             artifact: None,
             started_at: Timestamp::UNIX_EPOCH,
             run: Run { outcome, usage: Usage::default(), log: Log::default() },
@@ -168,40 +246,43 @@ pub(crate) mod tests {
         Outcome::Reply(Reply::parse(format!(r#"{{"status":true,"response":["{text}"]}}"#)).unwrap())
     }
 
-    #[test]
-    fn the_newest_come_first_and_the_oldest_go() {
-        let recorder = Recorder::new(3, u64::MAX);
-        let records: Vec<Record> = (0..5).map(|_| record("acme", reply("hi"))).collect();
+    #[tokio::test]
+    async fn what_is_taken_is_written_once_and_its_room_is_free_again() {
+        let (_folder, state) = state("").await;
+        let (recorder, storage) = (&state.recorder, &state.stored.storage);
+        let records: Vec<Record> = (0..2500).map(|_| record("acme", reply("hi"))).collect();
         recorder.write(records.iter().cloned());
-        let kept: Vec<RunId> = recorder.newest(&Filter::default(), 10).iter().map(|record| record.id).collect();
-        assert_eq!(kept, [records[4].id, records[3].id, records[2].id]);
-        assert!(recorder.find(records[2].id).is_some());
-        assert!(recorder.find(records[1].id).is_none());
-        assert_eq!(recorder.newest(&Filter::default(), 1).len(), 1);
+        assert_eq!(recorder.standing().waiting, 2500);
+        let both = tokio::join!(recorder.settle(storage), recorder.settle(storage));
+        both.0.unwrap();
+        both.1.unwrap();
+        let standing = recorder.standing();
+        assert_eq!((standing.waiting, standing.waiting_bytes, standing.written, standing.dropped), (0, 0, 2500, 0));
+        assert_eq!(storage.run(records[1234].id, None).await.unwrap(), records[1234]);
     }
 
-    #[test]
-    fn long_records_are_bounded_by_their_bytes() {
-        let recorder = Recorder::new(1000, 100_000);
+    #[tokio::test]
+    async fn what_finds_no_room_is_dropped_and_counted() {
+        let recorder = Recorder::new(Records { waiting_bytes: 100_000, ..Records::default() });
         for _ in 0..50 {
             recorder.write([record("acme", reply(&"x".repeat(20_000)))]);
         }
-        assert_eq!(recorder.newest(&Filter::default(), 1000).len(), 4);
-        recorder.write([record("acme", reply(&"x".repeat(200_000)))]);
-        assert_eq!(recorder.newest(&Filter::default(), 1000).len(), 0);
-        recorder.write([record("acme", reply("x"))]);
-        assert_eq!(recorder.newest(&Filter::default(), 1000).len(), 1);
+        let standing = recorder.standing();
+        assert_eq!((standing.waiting, standing.dropped), (4, 46));
+        assert!(standing.waiting_bytes <= 100_000);
     }
 
-    #[test]
-    fn a_filter_narrows() {
-        let recorder = Recorder::new(10, u64::MAX);
+    #[tokio::test]
+    async fn while_storage_does_not_answer_records_wait() {
+        let (_folder, state) = state("").await;
+        let (recorder, storage) = (&state.recorder, &state.stored.storage);
         recorder.write([record("acme", reply("hi"))]);
-        recorder.write([record("acme", Outcome::BotBreak(BotBreak::new(Cause::Trap, "unreachable")))]);
-        recorder.write([record("other", reply("hi"))]);
-        let count = |filter: &Filter| recorder.newest(filter, 10).len();
-        assert_eq!(count(&Filter { tenant: Some("acme".parse().unwrap()), ..Filter::default() }), 2);
-        assert_eq!(count(&Filter { cause: Some(Cause::Trap), ..Filter::default() }), 1);
-        assert_eq!(count(&Filter { node: Some("ELSE".parse().unwrap()), ..Filter::default() }), 0);
+        storage.close().await;
+        recorder.settle(storage).await.unwrap_err();
+        recorder.write([record("acme", reply("hi"))]);
+        recorder.settle(storage).await.unwrap_err();
+        let standing = recorder.standing();
+        assert_eq!((standing.written, standing.dropped, standing.failures), (0, 0, 2));
+        assert!(standing.waiting_bytes > 0);
     }
 }

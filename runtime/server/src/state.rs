@@ -26,7 +26,7 @@ const UPLOADS: usize = 4;
 pub(crate) struct State {
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) gate: Gate,
-    pub(crate) recorder: Recorder,
+    pub(crate) recorder: Arc<Recorder>,
     pub(crate) sandbox: Sandbox,
     pub(crate) refusals: Refusals,
     pub(crate) doors: Doors,
@@ -77,7 +77,7 @@ impl State {
         Self {
             directory: ArcSwap::from_pointee(Directory::empty()),
             gate: Gate::new(runs.runs, runs.queue, runs.queue_wait),
-            recorder: Recorder::new(config.management.keep_runs, config.management.keep_runs_bytes),
+            recorder: Arc::new(Recorder::new(config.records.clone())),
             sandbox,
             refusals: Refusals::default(),
             doors,

@@ -6,13 +6,15 @@ use crate::{Result, Storage};
 
 impl Storage {
     /// The audit log, the newest first: of all tenants or of one, entries before `before`, at most `limit`.
+    /// A tenant's begins with the tenant: one of the same name that was removed before is not its business.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`](crate::StorageError::Unavailable).
     pub async fn audit(&self, tenant: Option<&TenantId>, before: Option<u64>, limit: u32) -> Result<Vec<AuditEntry>> {
         let query = sqlx::query(
             "SELECT sequence, at, actor, tenant, action, subject FROM audit \
-             WHERE (tenant = $1 OR $1 = '') AND sequence < $2 ORDER BY sequence DESC LIMIT $3",
+             WHERE (tenant = $1 OR $1 = '') AND sequence < $2 \
+                 AND sequence >= (SELECT COALESCE(MAX(created), 0) FROM tenants WHERE id = $1) ORDER BY sequence DESC LIMIT $3",
         )
         .bind(tenant.map_or_else(String::new, |tenant| tenant.as_str().to_owned()))
         .bind(before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX)))

@@ -34,8 +34,10 @@ const POSTGRES_SETTINGS: &str = "SET statement_timeout = '8s'; SET lock_timeout 
      SET idle_in_transaction_session_timeout = '15s'; SET application_name = 'codenode';";
 
 /// Every change of the schema, in order; what was released is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "tenants and their nodes", include_str!("../migrations/0001_tenants_and_their_nodes.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "tenants and their nodes", include_str!("../migrations/0001_tenants_and_their_nodes.sql")),
+    (2, "what ran", include_str!("../migrations/0002_what_ran.sql")),
+];
 
 /// Where rows are kept.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What outlives the process: tenants, keys, nodes, revisions, secrets and artifacts, in a database and an object store.
+//! What outlives the process: tenants, keys, nodes, revisions, secrets, artifacts and run records, in a database and an object store.
 //!
 //! The only room that knows SQL and object stores. It knows nothing of HTTP, of WebAssembly or of the configuration file.
 //!
@@ -15,10 +15,12 @@ mod keys;
 mod nodes;
 mod objects;
 mod revisions;
+mod runs;
 mod seal;
 mod secrets;
 mod serving;
 mod tenants;
+mod usage;
 
 pub use artifacts::{Artifact, NewArtifact};
 pub use database::{Listener, Place};
@@ -26,6 +28,7 @@ pub use error::StorageError;
 pub use keys::{NewKey, ShownKey};
 pub use objects::ObjectPlace;
 pub use revisions::NewRevision;
+pub use runs::{FoundRuns, RunFilter, RunPages};
 pub use seal::{KeyringError, MasterKey};
 pub use serving::{Changes, OpenSecret, Serving, Snapshot};
 

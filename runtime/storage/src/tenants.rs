@@ -51,7 +51,7 @@ impl Storage {
         tenant(&row.ok_or_else(|| no_tenant(id))?)
     }
 
-    /// Removes a tenant with its keys, nodes, revisions and secrets. Runs under way go on to their end.
+    /// Removes a tenant with its keys, nodes, revisions, secrets and run records. Runs under way go on to their end.
     ///
     /// # Errors
     /// [`StorageError::NotFound`].
@@ -60,8 +60,14 @@ impl Storage {
         within(doing, async {
             let mut change = self.begin(by).await?;
             // Revisions refer to artifacts too, and one statement could meet the artifacts first.
-            let nodes = sqlx::query("DELETE FROM nodes WHERE tenant = $1").bind(id.as_str().to_owned());
-            nodes.execute(change.connection()).await.map_err(failed(doing))?;
+            for statement in [
+                "DELETE FROM nodes WHERE tenant = $1",
+                "DELETE FROM run_pages WHERE tenant = $1",
+                "DELETE FROM usage WHERE tenant = $1",
+            ] {
+                let query = sqlx::query(statement).bind(id.as_str().to_owned());
+                query.execute(change.connection()).await.map_err(failed(doing))?;
+            }
             let tenant = sqlx::query("DELETE FROM tenants WHERE id = $1").bind(id.as_str().to_owned());
             let done = tenant.execute(change.connection()).await.map_err(failed(doing))?;
             if done.rows_affected() == 0 {

@@ -1,4 +1,4 @@
-//! `[management]`: where operators look in, and what is kept for them.
+//! `[management]`: where operators look in.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,21 +22,11 @@ pub struct Management {
     pub token: Option<Token>,
     /// Whether `/metrics`, which names tenants and nodes, answers without the token.
     pub open_metrics: bool,
-    /// Run records kept.
-    pub keep_runs: usize,
-    /// Memory that they may take together.
-    pub keep_runs_bytes: u64,
 }
 
 impl Default for Management {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
-            token: None,
-            open_metrics: false,
-            keep_runs: 1000,
-            keep_runs_bytes: 64 << 20,
-        }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), token: None, open_metrics: false }
     }
 }
 
@@ -58,8 +48,6 @@ impl Management {
                 Some(Token::new(text.as_bytes()))
             }),
             open_metrics: section.flag("open_metrics"),
-            keep_runs: section.count("keep_runs", default.keep_runs),
-            keep_runs_bytes: section.size("keep_runs_size", default.keep_runs_bytes),
         };
         section.finish();
         management

@@ -10,6 +10,7 @@ mod log;
 mod management;
 mod problem;
 mod quota;
+mod records;
 mod sandbox;
 mod secret;
 mod storage;
@@ -30,6 +31,7 @@ pub use front_door::{FrontDoor, TlsFiles};
 pub use log::{Format, Log};
 pub use management::{Management, Token};
 pub use problem::Problem;
+pub use records::Records;
 pub use sandbox::Runs;
 pub use storage::Kept;
 pub use tenants::{Node, Tenant};
@@ -44,7 +46,7 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// The sections whose keys the environment may set.
-const PROCESS_SECTIONS: [&str; 6] = ["front_door", "management", "storage", "sandbox", "limits", "quota"];
+const PROCESS_SECTIONS: [&str; 7] = ["front_door", "management", "storage", "records", "sandbox", "limits", "quota"];
 
 /// Everything that `codenode serve` can be told.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +59,8 @@ pub struct Config {
     pub management: Management,
     /// Where everything is kept that outlives the process.
     pub storage: Kept,
+    /// How long it is kept what ran.
+    pub records: Records,
     /// How runs share this host.
     pub sandbox: Runs,
     /// What a node gets that sets no limits of its own.
@@ -122,6 +126,7 @@ impl Config {
         let front_door = FrontDoor::read(root.process_section("front_door"));
         let management = Management::read(root.process_section("management"), &mut files);
         let storage = Kept::read(root.process_section("storage"), &mut files);
+        let records = Records::read(root.process_section("records"));
         let sandbox = Runs::read(root.process_section("sandbox"));
         let limits = limits::read(root.process_section("limits"), &Limits::DEFAULT);
         let quota = quota::read(root.process_section("quota"), &Quota::DEFAULT);
@@ -134,6 +139,7 @@ impl Config {
             front_door,
             management,
             storage,
+            records,
             sandbox,
             limits,
             quota,

@@ -102,6 +102,7 @@ fn table_of_contents(state: Arc<State>) -> (Router<Arc<State>>, Vec<Route>) {
         .delete("/v1/tenants/{tenant}/nodes/{node}/secrets/{secret}", Admin, secrets::delete)
         .get("/v1/tenants/{tenant}/audit", Read, audit::list)
         .get("/v1/audit", Operator, audit::list_all)
+        .get("/v1/tenants/{tenant}/usage", Read, runs::usage)
         .get("/v1/runs", Read, runs::list)
         .get("/v1/runs/{id}", Read, runs::show)
         .get("/v1/nodes", Read, serving::list)

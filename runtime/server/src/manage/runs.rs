@@ -1,19 +1,24 @@
-//! What ran: the newest run records, and one of them whole.
+//! What ran: run records, and what they add up to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use jiff::Timestamp;
-use model::{ArtifactId, Blame, Cause, Limits, Log, NodeId, Outcome, RunId, TenantId, Usage};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use model::{
+    ArtifactId, Blame, Cause, ChatAfterwards, Limits, Log, NodeId, Outcome, Record, RevisionNumber, RunId, TenantId,
+    TenantUsage, Usage, Used,
+};
 use serde::{Deserialize, Serialize};
+use storage::RunFilter;
 
 use super::auth::Caller;
 use super::input::{Path, Query};
 use super::problem::Problem;
-use crate::recorder::{ChatAfterwards, Filter, Record};
 use crate::state::State;
 
+const DAY: Duration = Duration::from_secs(86_400);
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1000;
 
@@ -24,13 +29,22 @@ pub(super) struct Wanted {
     tenant: Option<String>,
     node: Option<String>,
     cause: Option<String>,
+    revision: Option<String>,
+    /// Begun at this time or later.
+    since: Option<Timestamp>,
+    /// Begun before this time.
+    until: Option<Timestamp>,
     limit: Option<usize>,
+    /// The `next` of an earlier answer.
+    cursor: Option<String>,
 }
 
 /// The body of `GET /v1/runs`: newest first, without replies and logs.
 #[derive(Serialize)]
 pub(super) struct Runs {
     runs: Vec<Summary>,
+    /// The cursor of the next page, which may be empty and have another behind it; `null` on the last.
+    next: Option<RunId>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +52,8 @@ struct Summary {
     id: RunId,
     tenant: TenantId,
     node: NodeId,
+    /// `null` for a node of the configuration file.
+    revision: Option<RevisionNumber>,
     artifact: Option<ArtifactId>,
     started_at: Timestamp,
     /// `reply` or `bot_break`.
@@ -61,7 +77,7 @@ pub(super) struct Whole {
     log: Log,
 }
 
-/// `GET /v1/runs?tenant=&node=&cause=&limit=`: of the caller's tenant, or of all for an operator.
+/// `GET /v1/runs`: of the caller's tenant, or of all for an operator.
 pub(super) async fn list(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
@@ -78,8 +94,10 @@ pub(super) async fn list(
         }
         filter.tenant = Some(own);
     }
-    let records = state.recorder.newest(&filter, limit);
-    Ok(Json(Runs { runs: records.iter().map(|record| Summary::of(record)).collect() }))
+    let before = parsed("cursor", wanted.cursor.as_deref())?;
+    state.recorder.settle(&state.stored.storage).await?;
+    let found = state.stored.storage.runs(&filter, before, limit).await?;
+    Ok(Json(Runs { runs: found.records.iter().map(Summary::of).collect(), next: found.next }))
 }
 
 /// `GET /v1/runs/{id}`
@@ -89,18 +107,67 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Whole>, Problem> {
     let id: RunId = id.parse().map_err(|_| Problem::not_found("that is no run id"))?;
-    let record = state.recorder.find(id).filter(|record| caller.tenant.is_none_or(|own| own == record.tenant));
-    let record = record.ok_or_else(|| Problem::not_found("no record of this run is kept (any more)"))?;
-    let run = record.run.clone();
-    Ok(Json(Whole { summary: Summary::of(&record), limits: record.limits, outcome: run.outcome, log: run.log }))
+    state.recorder.settle(&state.stored.storage).await?;
+    let record = state.stored.storage.run(id, caller.tenant.as_ref()).await?;
+    let summary = Summary::of(&record);
+    Ok(Json(Whole { summary, limits: record.limits, outcome: record.run.outcome, log: record.run.log }))
+}
+
+/// The query of `GET /v1/tenants/{tenant}/usage`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Span {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+/// The body of `GET /v1/tenants/{tenant}/usage`.
+#[derive(Serialize)]
+pub(super) struct UsageOfTenant {
+    tenant: TenantId,
+    /// The beginning of the first hour that counts.
+    since: Timestamp,
+    /// The end of the last one.
+    until: Timestamp,
+    total: Used,
+    #[serde(flatten)]
+    usage: TenantUsage,
+}
+
+/// `GET /v1/tenants/{tenant}/usage?since=&until=`: of the last 24 hours where nothing else is asked for, in whole hours.
+pub(super) async fn usage(
+    Shared(state): Shared<Arc<State>>,
+    Path(tenant): Path<TenantId>,
+    Query(span): Query<Span>,
+) -> Result<Json<UsageOfTenant>, Problem> {
+    let until = whole_hour(span.until.unwrap_or_else(Timestamp::now), RoundMode::Ceil)?;
+    let since = span.since.unwrap_or_else(|| until.checked_sub(DAY).unwrap_or(Timestamp::MIN));
+    let since = whole_hour(since, RoundMode::Floor)?;
+    if since >= until {
+        return Err(Problem::invalid("`since` must be before `until`"));
+    }
+    state.recorder.settle(&state.stored.storage).await?;
+    let usage = state.stored.storage.usage(&tenant, since, until).await?;
+    let mut total = Used::default();
+    usage.nodes.values().for_each(|used| total += *used);
+    Ok(Json(UsageOfTenant { tenant, since, until, total, usage }))
+}
+
+/// The beginning of the hour that `time` is in, or its end.
+fn whole_hour(time: Timestamp, mode: RoundMode) -> Result<Timestamp, Problem> {
+    let rounded = time.round(TimestampRound::new().smallest(Unit::Hour).mode(mode));
+    rounded.map_err(|_| Problem::invalid("`since` and `until` must be times of this age"))
 }
 
 impl Wanted {
-    fn filter(&self) -> Result<Filter, Problem> {
-        Ok(Filter {
+    fn filter(&self) -> Result<RunFilter, Problem> {
+        Ok(RunFilter {
             tenant: parsed("tenant", self.tenant.as_deref())?,
             node: parsed("node", self.node.as_deref())?,
             cause: parsed("cause", self.cause.as_deref())?,
+            revision: parsed("revision", self.revision.as_deref())?,
+            since: self.since,
+            until: self.until,
         })
     }
 }
@@ -119,6 +186,7 @@ impl Summary {
             id: record.id,
             tenant: record.tenant.clone(),
             node: record.node.clone(),
+            revision: record.revision,
             artifact: record.artifact,
             started_at: record.started_at,
             result: if broken.is_some() { "bot_break" } else { "reply" },

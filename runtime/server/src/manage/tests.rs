@@ -127,6 +127,7 @@ async fn a_list_of_runs_is_short_and_one_run_is_whole() {
         }
       },
       "result": "bot_break",
+      "revision": null,
       "started_at": "1970-01-01T00:00:00Z",
       "tenant": "acme",
       "usage": {
@@ -162,7 +163,7 @@ async fn a_bad_query_is_told_why() {
     limit=-1: 400 Failed to deserialize query string: limit: invalid digit found in string
     cause=tired: 400 `cause`: no such cause; the causes are trap, exception, exit, reply_not_json, reply_wrong_shape, reply_empty, out_of_time, out_of_cpu, out_of_memory, out_of_stack, reply_too_large, too_many_calls, upstream_failed, over_quota, overloaded, unavailable, internal
     tenant=a/b: 400 `tenant`: `a/b` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
-    tenants=acme: 400 Failed to deserialize query string: tenants: unknown field `tenants`, expected one of `tenant`, `node`, `cause`, `limit`
+    tenants=acme: 400 Failed to deserialize query string: tenants: unknown field `tenants`, expected one of `tenant`, `node`, `cause`, `revision`, `since`, `until`, `limit`, `cursor`
     limit=1&limit=2: 400 Failed to deserialize query string: duplicate field `limit`
     "#);
 }
@@ -183,6 +184,43 @@ async fn a_query_narrows_the_list() {
         let (_, list) = get(&state, &format!("/v1/runs?{query}"), Some(TOKEN)).await;
         assert_eq!(list["runs"].as_array().unwrap().len(), count, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_the_page_before_ended() {
+    let (_folder, state) = state(CONFIG).await;
+    state.recorder.write((0..5).map(|_| record("acme", reply("hi"))));
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let (_, page) = get(&state, &format!("/v1/runs?{query}"), Some(TOKEN)).await;
+        seen.extend(page["runs"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("limit=2&cursor={next}");
+    }
+    assert_eq!(seen.len(), 5);
+    assert!(seen.is_sorted_by(|a, b| a > b), "the newest first, none twice: {seen:?}");
+}
+
+#[tokio::test]
+async fn usage_is_told_in_whole_hours() {
+    let (_folder, state) = state(CONFIG).await;
+    let mut broken = record("acme", Outcome::BotBreak(BotBreak::new(Cause::Trap, "unreachable")));
+    broken.run.usage.cpu_time = std::time::Duration::from_micros(250);
+    state.recorder.write([record("acme", reply("hi")), broken, record("other", reply("hi"))]);
+    let (status, used) = get(&state, "/v1/tenants/acme/usage", Some(TOKEN)).await;
+    assert_eq!(status, StatusCode::OK, "{used}");
+    assert_eq!(used["total"], used["nodes"]["NODE"]);
+    assert_eq!((&used["total"]["runs"], &used["total"]["bot_breaks"]), (&2.into(), &1.into()));
+    assert_eq!(used["total"]["cpu_micros"], 250);
+    assert!(used["since"].as_str().unwrap().ends_with(":00:00Z"), "{used}");
+    let long_ago = "since=2020-01-01T00:10:00Z&until=2020-01-01T00:20:00Z";
+    let (_, none) = get(&state, &format!("/v1/tenants/acme/usage?{long_ago}"), Some(TOKEN)).await;
+    assert_eq!((&none["until"], &none["total"]["runs"]), (&"2020-01-01T01:00:00Z".into(), &0.into()));
+    let backwards = "since=2020-01-02T00:00:00Z&until=2020-01-01T00:00:00Z";
+    assert_eq!(
+        get(&state, &format!("/v1/tenants/acme/usage?{backwards}"), Some(TOKEN)).await.0,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test]

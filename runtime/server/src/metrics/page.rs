@@ -160,11 +160,16 @@ fn code(page: &mut Page<'_>, state: &State) -> fmt::Result {
 }
 
 fn records(page: &mut Page<'_>, state: &State) -> fmt::Result {
-    let kept = state.recorder.standing();
-    page.gauge("records_kept", "Run records that can be read", kept.records)?;
-    page.one("records", "Memory that they take", Some(&Unit::Bytes), &ConstGauge::new(kept.bytes))?;
-    let dropped = ConstCounter::new(kept.dropped);
-    page.one("records_dropped", "Run records that made room for newer ones", None, &dropped)
+    let recorder = state.recorder.standing();
+    page.gauge("records_waiting", "Run records that are not written yet", recorder.waiting)?;
+    let bytes = ConstGauge::new(recorder.waiting_bytes);
+    page.one("records_waiting", "Memory that they take, and those that are being written", Some(&Unit::Bytes), &bytes)?;
+    let counts = [
+        ("records_written", "Run records that were written", recorder.written),
+        ("records_dropped", "Run records for which there was no room", recorder.dropped),
+        ("record_write_failures", "Attempts to write run records that failed", recorder.failures),
+    ];
+    counts.into_iter().try_for_each(|(name, help, count)| page.one(name, help, None, &ConstCounter::new(count)))
 }
 
 fn doors(page: &mut Page<'_>, state: &State) -> fmt::Result {

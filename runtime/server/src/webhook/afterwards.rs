@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Cause, Outcome, Run, RunId};
+use model::{Cause, ChatAfterwards, OnBreak, Outcome, Record, Run, RunId};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info};
 
 use crate::directory::Live;
-use crate::recorder::{ChatAfterwards, Record};
 use crate::state::State;
-use model::OnBreak;
 
 /// Runs that may wait to be recorded.
 const WAITING: usize = 1024;
@@ -83,6 +81,7 @@ impl Finished {
             id,
             tenant,
             node,
+            revision: live.revision(),
             artifact: live.serving(),
             started_at,
             chat_afterwards: chat_afterwards(&live, &run.outcome),

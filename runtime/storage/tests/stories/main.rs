@@ -8,4 +8,5 @@ mod crashes;
 mod machine;
 mod objects;
 mod place;
+mod runs;
 mod stories;

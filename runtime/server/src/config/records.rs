@@ -1,0 +1,35 @@
+//! `[records]`: how long it is kept what ran.
+
+use std::time::Duration;
+
+use super::document::Section;
+
+/// What is kept of runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    /// A record older than this is removed.
+    pub keep_time: Duration,
+    /// What one tenant's records may take in storage; the oldest go first.
+    pub keep_bytes: u64,
+    /// What records that wait to be written may take in memory; more are dropped, and counted.
+    pub waiting_bytes: u64,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { keep_time: Duration::from_secs(7 * 86_400), keep_bytes: 256 << 20, waiting_bytes: 32 << 20 }
+    }
+}
+
+impl Records {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let default = Self::default();
+        let records = Self {
+            keep_time: section.duration("keep_time", default.keep_time),
+            keep_bytes: section.size("keep_size", default.keep_bytes),
+            waiting_bytes: section.size("waiting_size", default.waiting_bytes),
+        };
+        section.finish();
+        records
+    }
+}
