@@ -1,4 +1,4 @@
-//! What an operator installs fits the code: its configuration, its times, its ports and its paths.
+//! What an operator installs fits the code: its configuration, its times, its ports and its paths; and so do the words of OPERATING.md.
 
 #![cfg(test)]
 
@@ -76,6 +76,26 @@ fn probes_ask_what_is_there() {
     }
     // Else Kubernetes sets variables that codenode takes for misspelt ones of its own, and does not start.
     assert!(manifest.contains("\n      enableServiceLinks: false\n"));
+}
+
+#[test]
+fn the_guide_names_what_there_is() {
+    let (guide, metrics, known) = (read("OPERATING.md"), read("METRICS.md"), documented_keys());
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    for word in guide.split(|c| !is_word(c)).filter(|word| word.starts_with("codenode_")) {
+        assert!(metrics.contains(&format!("`{word}`")), "METRICS.md knows no {word}");
+    }
+    let sections: BTreeSet<_> = known.iter().filter_map(|key| key.split('.').next()).collect();
+    for word in after_each(&guide, "`", '`') {
+        let named = word.split(" = ").next().unwrap();
+        let is_key =
+            named.split_once('.').is_some_and(|(section, _)| sections.contains(section)) && named.chars().all(is_word);
+        assert!(!is_key || known.contains(named), "{DEFAULTS} does not know `{named}`");
+    }
+    for command in guide.lines().filter_map(|line| line.split("$ codenode ").nth(1)) {
+        let name = command.split(' ').next().unwrap();
+        assert!(root().join(format!("runtime/cli/src/{name}.rs")).exists(), "there is no `codenode {name}`");
+    }
 }
 
 /// `section.key` of all that the defaults file documents.
