@@ -49,9 +49,15 @@ fn the_first_handler_is_the_example() {
 
 #[test]
 fn every_link_in_the_documents_leads_to_a_file() {
-    for document in
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "METRICS.md", "examples/README.md"]
-    {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "METRICS.md",
+        "OPERATING.md",
+        "examples/README.md",
+    ] {
         let text = read(document);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = link.split('#').next().unwrap();
