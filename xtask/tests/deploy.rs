@@ -64,7 +64,7 @@ fn the_image_is_built_with_our_oldest_toolchain() {
 fn probes_ask_what_is_there() {
     let (manifest, routes) = (read(MANIFEST), read("runtime/server/src/manage/mod.rs"));
     let paths: Vec<_> = after_each(&manifest, "httpGet: { path: ", ',').collect();
-    assert_eq!(paths.len(), 2);
+    assert_eq!(paths.len(), 3);
     for path in paths {
         assert!(routes.contains(&format!("(\"{path}\"")), "no route {path}");
     }

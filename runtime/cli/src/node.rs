@@ -1,4 +1,5 @@
 use std::process::ExitCode;
+use std::time::Duration;
 
 use model::{NodeId, Scheme};
 
@@ -51,6 +52,9 @@ struct Door {
     /// Take events from anybody, as long as the node has no secret
     #[arg(long)]
     allow_unsigned: bool,
+    /// For so long an event with the same body gets the first one's answer and does not run again, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    repeat_window: Option<Duration>,
 }
 
 impl Node {
@@ -87,7 +91,7 @@ fn list(client: &Client) -> anyhow::Result<ExitCode> {
 
 fn create(id: &NodeId, door: Door, client: &Client) -> anyhow::Result<ExitCode> {
     let schemes = if door.schemes.is_empty() { model::Door::default().schemes } else { door.schemes };
-    let door = model::Door { schemes, allow_unsigned: door.allow_unsigned };
+    let door = model::Door { schemes, allow_unsigned: door.allow_unsigned, repeat_window: door.repeat_window };
     let wanted = serde_json::json!({ "id": id, "door": door });
     client.post(&client.of_tenant("/nodes")?, &wanted)?.show(client, |out, told: Told| {
         writeln!(out, "made the node {}; events will come to {}", told.id, told.webhook())?;

@@ -1,3 +1,6 @@
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +33,19 @@ pub struct Door {
     pub schemes: Vec<Scheme>,
     /// Whether events without a signature are taken, as long as the node has no secret.
     pub allow_unsigned: bool,
+    /// For how long an event with the same body is the same delivery: it gets the first one's answer and does not run again. For platforms that
+    /// deliver again without saying so; an event with a `webhook-id` needs none.
+    #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
+    pub repeat_window: Option<Duration>,
+}
+
+impl Door {
+    /// What [`repeat_window`](Self::repeat_window) may be.
+    pub const REPEAT_WINDOWS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
 }
 
 impl Default for Door {
     fn default() -> Self {
-        Self { schemes: vec![Scheme::Sha1, Scheme::Sha256], allow_unsigned: false }
+        Self { schemes: vec![Scheme::Sha1, Scheme::Sha256], allow_unsigned: false, repeat_window: None }
     }
 }

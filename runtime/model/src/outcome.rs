@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Reply, ReplyError};
 
 /// What a run comes to. Both are values: a bot break is an answer, not an error of ours.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The bot's messages.
@@ -19,17 +19,15 @@ pub enum Outcome {
 }
 
 /// A failed run: its exact cause, and what the author needs to mend it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BotBreak {
     /// Which of the ways to fail.
     pub cause: Cause,
     /// One line for the author; free of secrets and of this host's paths.
     pub detail: String,
     /// The trap's code, where the cause is [`Cause::Trap`] or a limit that shows as a trap.
-    #[serde(default)]
     pub trap: Option<String>,
     /// The guest's frames, innermost first; empty where no code was on the stack.
-    #[serde(default)]
     pub backtrace: Vec<Frame>,
 }
 
@@ -69,12 +67,12 @@ impl From<ReplyError> for BotBreak {
 }
 
 /// One frame of a guest's backtrace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Frame {
     /// The demangled name, or `<wasm function N>` where the guest was stripped.
     pub function: String,
     /// `dir/src/file.rs:line:column`, where the guest carries DWARF.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// How often it stands in a row: a recursion is one frame.
     pub times: u32,

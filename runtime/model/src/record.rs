@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ArtifactId, Cause, Limits, NodeId, Outcome, RevisionNumber, Run, RunId, TenantId};
 
 /// One run, over: what is kept of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// The run's own id; ids sort by the time of their run.
     pub id: RunId,
@@ -48,46 +48,4 @@ pub enum ChatAfterwards {
     WithBot,
     /// Waits for an agent.
     PendingAgent,
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::{BotBreak, Frame, Level, Log, Reply, Usage};
-
-    fn record(outcome: Outcome) -> Record {
-        let mut log = Log::default();
-        log.push(Duration::from_micros(12), Level::Warn, "mind the \0");
-        let usage = Usage { wall_time: Duration::from_micros(1234), memory_bytes: 1 << 20, ..Usage::default() };
-        Record {
-            id: RunId::fresh(),
-            tenant: "acme".parse().unwrap(),
-            node: "ORDERS".parse().unwrap(),
-            revision: Some(RevisionNumber::FIRST),
-            artifact: Some(ArtifactId::from_sha256([7; 32])),
-            started_at: "2026-11-21T10:00:00Z".parse().unwrap(),
-            run: Run { outcome, usage, log },
-            limits: Limits::DEFAULT,
-            caller_left: true,
-            chat_afterwards: ChatAfterwards::PendingAgent,
-        }
-    }
-
-    #[test]
-    fn a_record_reads_as_it_was_written() {
-        let reply = Reply::parse(r#"{"status":false,"response":["\u0928"],"n":1.50}"#.to_owned()).unwrap();
-        let frame = Frame { function: "f".to_owned(), location: None, times: 3 };
-        let broken = BotBreak { trap: Some("t".to_owned()), backtrace: vec![frame], ..BotBreak::new(Cause::Trap, "d") };
-        for outcome in [
-            Outcome::Reply(reply),
-            Outcome::BotBreak(broken),
-            Outcome::BotBreak(BotBreak::new(Cause::OverQuota, "no backtrace")),
-        ] {
-            let record = record(outcome);
-            let written = serde_json::to_string(&record).unwrap();
-            assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record, "{written}");
-        }
-    }
 }

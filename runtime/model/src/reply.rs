@@ -94,13 +94,6 @@ impl Serialize for Reply {
     }
 }
 
-impl<'de> Deserialize<'de> for Reply {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <Box<RawValue>>::deserialize(deserializer)?;
-        Self::parse(Box::<str>::from(raw).into_string()).map_err(D::Error::custom)
-    }
-}
-
 /// The top level of a reply: every entry in order, ours known by name.
 struct Shape<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, Quota, RevisionNumber, Settings, TenantId};
@@ -68,6 +69,7 @@ pub(crate) struct Live {
     pub(crate) problems: Vec<String>,
     pub(crate) verifier: Verifier,
     pub(crate) allow_unsigned: bool,
+    pub(crate) repeat_window: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) end_node: bool,
     pub(crate) human_assistance: bool,
@@ -179,6 +181,7 @@ impl Directory {
             problems,
             verifier,
             allow_unsigned: node.door.allow_unsigned && serving.secrets.is_empty(),
+            repeat_window: node.door.repeat_window,
             limits,
             end_node: settings.end_node,
             human_assistance: settings.human_assistance,
@@ -284,6 +287,7 @@ impl Live {
             problems,
             verifier: config.verifier.clone(),
             allow_unsigned: config.allow_unsigned,
+            repeat_window: config.repeat_window,
             limits: config.limits,
             end_node: config.end_node,
             human_assistance: config.human_assistance,
@@ -333,7 +337,6 @@ fn verifier(serving: &Serving, now: Timestamp) -> Result<Verifier, SecretError> 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
     use crate::admission::{Full, Gate};

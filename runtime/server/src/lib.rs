@@ -5,6 +5,7 @@
 mod admission;
 mod artifacts;
 pub mod config;
+mod deliveries;
 mod descriptors;
 mod directory;
 mod keep;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use storage::StorageError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -76,11 +77,16 @@ impl Reloader {
         };
         watch.set(watch_list(&config, self.file.as_deref()));
         let tls_problem = self.tls.as_ref().and_then(|tls| tls.reload().err()).map(|error| error.to_string());
-        self.take_over(config, tls_problem).await;
+        if let Err(error) = self.take_over(config, tls_problem).await {
+            warn!(%error, "the stored nodes stay as they are");
+        }
     }
 
     /// Prepares what `config` needs, then lets it serve.
-    pub(crate) async fn take_over(&mut self, config: Config, tls_problem: Option<String>) {
+    ///
+    /// # Errors
+    /// The stored nodes cannot be read, and stay as they are.
+    pub(crate) async fn take_over(&mut self, config: Config, tls_problem: Option<String>) -> Result<(), StorageError> {
         warn_of_restart(&self.config, &config);
         let old = self.state.directory.load_full();
         let artifacts = artifacts::prepare(&config, &old, &self.state.sandbox).await;
@@ -95,9 +101,7 @@ impl Reloader {
         self.state.directory.store(Arc::new(directory));
         drop(writer);
         // The limits of the host are theirs too, and their code may be what is damaged.
-        if let Err(error) = stored::refresh_all(&self.state, None).await {
-            warn!(%error, "the stored nodes stay as they are");
-        }
+        let stored = stored::refresh_all(&self.state, None).await;
         self.state.token.store(config.management.token.clone().map(Arc::new));
         self.config = config;
         for problem in &problems {
@@ -105,6 +109,7 @@ impl Reloader {
         }
         info!(nodes, problems = problems.len(), "the configuration serves");
         self.note(true, problems);
+        stored
     }
 
     fn refuse(&self, problems: Vec<String>) {
@@ -143,6 +148,8 @@ fn warn_of_restart(old: &Config, new: &Config) {
         ("front_door", old.front_door != new.front_door),
         ("management", old.management != management),
         ("storage", old.storage != new.storage),
+        ("records", old.records != new.records),
+        ("deliveries", old.deliveries != new.deliveries),
         ("sandbox", old.sandbox != new.sandbox),
         ("log", old.log != new.log),
     ] {

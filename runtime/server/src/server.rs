@@ -18,7 +18,7 @@ use crate::listen::{self, Listener, Settings, Tls};
 use crate::reload::{self, Reloader, watch_list};
 use crate::state::{Doors, Phase, State};
 use crate::watch::Watch;
-use crate::{descriptors, keep, manage, recorder, stored, telemetry, warnings, worker};
+use crate::{deliveries, descriptors, keep, manage, recorder, stored, telemetry, warnings, worker};
 
 /// Connections of the management side; a few people and a health check.
 const MANAGEMENT_CONNECTIONS: usize = 256;
@@ -79,7 +79,7 @@ pub struct Server {
     follower: JoinHandle<()>,
     reloader: JoinHandle<()>,
     management_side: JoinHandle<io::Result<()>>,
-    record_keeper: JoinHandle<()>,
+    keepers: [JoinHandle<()>; 2],
     stops: Stops,
     _guards: [DropGuard; 3],
 }
@@ -91,7 +91,7 @@ pub(crate) struct Stops {
     pub(crate) drain: CancellationToken,
     /// Runs under way end as `unavailable`.
     pub(crate) runs: CancellationToken,
-    /// No more looking in, and the last records are written.
+    /// No more looking in, and the last records and answers are written.
     pub(crate) management: CancellationToken,
 }
 
@@ -156,8 +156,12 @@ impl Server {
             tls: tls.clone(),
             config: config.clone(),
         };
-        let record_keeper = tokio::spawn(recorder::keep(Arc::clone(&state), stops.management.clone()));
-        reloader.take_over(config, None).await;
+        let keepers = [
+            tokio::spawn(recorder::keep(Arc::clone(&state), stops.management.clone())),
+            tokio::spawn(deliveries::keep(Arc::clone(&state), stops.management.clone())),
+        ];
+        // Who cannot read what is stored would be ready and serve nothing: with the wrong master key, for one.
+        reloader.take_over(config, None).await.map_err(|error| ServeError::Storage(error.into()))?;
         let workers = worker::start(front_door, &settings, tls.as_ref(), &state, &stops)?;
         let follower = tokio::spawn(stored::follow(Arc::clone(&state), sequence, stops.drain.clone()));
         state.enter(Phase::Serving);
@@ -171,7 +175,7 @@ impl Server {
             follower,
             reloader: tokio::spawn(reloader.run(watch, hang_up, stops.drain.clone())),
             management_side,
-            record_keeper,
+            keepers,
             stops,
             _guards: guards,
         })
@@ -213,7 +217,8 @@ impl Server {
         deadline.abort();
         self.stops.management.cancel();
         // They end by their tokens; how is in the log already.
-        let _ = tokio::join!(self.reloader, self.follower, self.management_side, self.record_keeper);
+        let [records, deliveries] = self.keepers;
+        let _ = tokio::join!(self.reloader, self.follower, self.management_side, records, deliveries);
         self.state.stored.storage.close().await;
         info!("stopped");
         broken.map_or(Ok(()), |why| Err(ServeError::Worker(why)))

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::Gate;
 use crate::config::{Config, Token};
+use crate::deliveries::Deliveries;
 use crate::directory::Directory;
 use crate::listen::Seats;
 use crate::manage::WrongKeys;
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) gate: Gate,
     pub(crate) recorder: Arc<Recorder>,
+    pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) sandbox: Sandbox,
     pub(crate) refusals: Refusals,
     pub(crate) doors: Doors,
@@ -78,6 +80,7 @@ impl State {
             directory: ArcSwap::from_pointee(Directory::empty()),
             gate: Gate::new(runs.runs, runs.queue, runs.queue_wait),
             recorder: Arc::new(Recorder::new(config.records.clone())),
+            deliveries: Deliveries::new(config.deliveries.clone()),
             sandbox,
             refusals: Refusals::default(),
             doors,

@@ -4,13 +4,14 @@
 //! leaves the node as it was, says so, and is tried again. No event reads the database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use model::{ArtifactId, NodeId, TenantId};
 use sandbox::{PrepareError, Prepared, Sandbox};
-use storage::{Changes, Listener, Serving, Snapshot, Storage, StorageError};
+use storage::{Listener, Serving, Snapshot, Storage, StorageError};
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -35,6 +36,10 @@ pub(crate) struct Stored {
     pub(crate) writer: AsyncMutex<()>,
     turns: Semaphore,
     tasks: TaskTracker,
+    /// Ends the tasks: what they compile would hold up a server that stops.
+    over: CancellationToken,
+    /// Whether a change could not be read when it was heard of.
+    has_missed: AtomicBool,
     /// Nodes that are not as storage says.
     behind: Mutex<BTreeSet<(TenantId, NodeId)>>,
     /// When a secret of a node is refused.
@@ -53,6 +58,8 @@ impl Stored {
             writer: AsyncMutex::default(),
             turns: Semaphore::new(AT_ONCE),
             tasks: TaskTracker::new(),
+            over: CancellationToken::new(),
+            has_missed: AtomicBool::new(false),
             behind: Mutex::default(),
             retirements: Mutex::default(),
             trouble: Mutex::default(),
@@ -131,18 +138,26 @@ pub(crate) async fn follow(state: Arc<State>, mut sequence: u64, stop: Cancellat
         state.stored.note(changes.as_ref().map(|_| ()));
         let Ok(changes) = changes else { continue };
         sequence = changes.sequence;
-        begin(&state, changes);
+        match changes.of {
+            Some(of) => of.into_iter().for_each(|(tenant, node)| spawn(&state, Some(tenant), node)),
+            None => spawn(&state, None, None),
+        }
         for (tenant, node) in state.stored.retired(Timestamp::now()) {
             info!(%tenant, %node, "a secret retires");
-            spawn(&state, tenant, Some(node));
+            spawn(&state, Some(tenant), Some(node));
         }
         if next_retry <= Instant::now() {
             next_retry = Instant::now() + RETRY_INTERVAL;
             let behind = lock(&state.stored.behind).clone();
-            behind.into_iter().for_each(|(tenant, node)| spawn(&state, tenant, Some(node)));
+            if state.stored.has_missed.swap(false, Ordering::Relaxed) {
+                spawn(&state, None, None);
+            } else {
+                behind.into_iter().for_each(|(tenant, node)| spawn(&state, Some(tenant), Some(node)));
+            }
         }
     }
     listening.abort();
+    state.stored.over.cancel();
     state.stored.tasks.close();
     state.stored.tasks.wait().await;
 }
@@ -155,32 +170,23 @@ async fn listen(mut listener: Listener, bell: Arc<Notify>) {
     }
 }
 
-fn begin(state: &Arc<State>, changes: Changes) {
-    match changes.of {
-        Some(of) => of.into_iter().for_each(|(tenant, node)| spawn(state, tenant, node)),
-        None => {
-            let all = Arc::clone(state);
-            state.stored.tasks.spawn(async move { told(refresh_all(&all, None).await) });
-        }
-    }
-}
-
-fn spawn(state: &Arc<State>, tenant: TenantId, node: Option<NodeId>) {
+/// Brings a node up to date, a tenant's nodes, or all there are.
+fn spawn(state: &Arc<State>, tenant: Option<TenantId>, node: Option<NodeId>) {
     let task = Arc::clone(state);
-    state.stored.tasks.spawn(async move {
+    let refreshed = async move {
         // Nothing closes the semaphore; were it closed, all would be brought up to date at once.
         let _turn = task.stored.turns.acquire().await;
-        told(match &node {
-            Some(node) => refresh(&task, &tenant, node).await,
-            None => refresh_all(&task, Some(&tenant)).await,
-        });
-    });
-}
-
-fn told(done: Result<(), StorageError>) {
-    if let Err(error) = done {
-        warn!(%error, "a change was not taken over: trying again");
-    }
+        let done = match (&tenant, &node) {
+            (Some(tenant), Some(node)) => refresh(&task, tenant, node).await,
+            (tenant, _) => refresh_all(&task, tenant.as_ref()).await,
+        };
+        if let Err(error) = done {
+            warn!(%error, "a change was not taken over: trying again");
+            task.stored.has_missed.store(true, Ordering::Relaxed);
+        }
+    };
+    let over = state.stored.over.clone();
+    state.stored.tasks.spawn(async move { over.run_until_cancelled(refreshed).await });
 }
 
 /// Prepares the code of every node of a snapshot, each artifact once, a few at a time.

@@ -13,7 +13,7 @@ pub(crate) fn log(config: &Config, front_door: SocketAddr, management: SocketAdd
     info!(config = file, cache = %config.sandbox.cache_directory.display(), workers = config.front_door.worker_count(), "starting");
     if config.tenants.values().all(|tenant| tenant.nodes.is_empty()) {
         warn!(
-            "no nodes are configured: add a [tenants.<id>.nodes.<id>] section to {DEFAULT_FILE}; it is picked up at once"
+            "no nodes are configured: those that are stored serve; `codenode deploy` adds one, or a [tenants.<id>.nodes.<id>] section in {DEFAULT_FILE}"
         );
     }
     for text in unsafe_settings(config, front_door, management) {

@@ -37,6 +37,7 @@ const POSTGRES_SETTINGS: &str = "SET statement_timeout = '8s'; SET lock_timeout 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "tenants and their nodes", include_str!("../migrations/0001_tenants_and_their_nodes.sql")),
     (2, "what ran", include_str!("../migrations/0002_what_ran.sql")),
+    (3, "deliveries", include_str!("../migrations/0003_deliveries.sql")),
 ];
 
 /// Where rows are kept.

@@ -10,6 +10,7 @@ mod audit;
 mod change;
 mod column;
 mod database;
+mod deliveries;
 mod error;
 mod keys;
 mod nodes;
@@ -24,6 +25,7 @@ mod usage;
 
 pub use artifacts::{Artifact, NewArtifact};
 pub use database::{Listener, Place};
+pub use deliveries::{Claimed, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryStep};
 pub use error::StorageError;
 pub use keys::{NewKey, ShownKey};
 pub use objects::ObjectPlace;

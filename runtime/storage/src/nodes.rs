@@ -150,6 +150,9 @@ fn door_text(door: &Door) -> Result<String> {
             "`schemes` is empty, so no signature could be right: name sha1, sha256 or standard".to_owned(),
         ));
     }
+    if door.repeat_window.is_some_and(|window| !Door::REPEAT_WINDOWS.contains(&window)) {
+        return Err(StorageError::Invalid("`repeat_window` must be from 1s to 7days".to_owned()));
+    }
     serde_json::to_string(door).map_err(|error| StorageError::Invalid(error.to_string()))
 }
 

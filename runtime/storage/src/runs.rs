@@ -1,5 +1,6 @@
 //! Run records. They come in pages: one row holds many records of one node, so that a run's record costs a small part of the run.
 
+mod form;
 mod page;
 mod search;
 
@@ -54,7 +55,9 @@ impl Storage {
             Some(tenant) => ("tenant = $3 AND", tenant.as_str().to_owned()),
             None => ("$3 = '' AND", String::new()),
         };
-        let sql = format!("SELECT body FROM run_pages WHERE {condition} last >= $1 AND last < $2 AND first <= $1");
+        let sql = format!(
+            "SELECT tenant, node, body FROM run_pages WHERE {condition} last >= $1 AND last < $2 AND first <= $1"
+        );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let query = query.bind(id.to_string()).bind(RunId::first_at(until).to_string()).bind(tenant);
         let rows = self.database.read("find a run record", query.fetch_all(&self.database.pool)).await?;

@@ -64,6 +64,7 @@ impl Storage {
                 "DELETE FROM nodes WHERE tenant = $1",
                 "DELETE FROM run_pages WHERE tenant = $1",
                 "DELETE FROM usage WHERE tenant = $1",
+                "DELETE FROM deliveries WHERE tenant = $1",
             ] {
                 let query = sqlx::query(statement).bind(id.as_str().to_owned());
                 query.execute(change.connection()).await.map_err(failed(doing))?;

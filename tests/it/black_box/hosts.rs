@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 
+use super::deliveries::{STANDARD_SECRET, deliver};
 use super::http::{self, Answer};
 use super::server::{CODENODE, SECRET, Server, event, guest};
 
@@ -160,6 +161,34 @@ fn what_one_host_promotes_both_serve_and_no_event_is_lost() {
 }
 
 #[test]
+fn what_both_hosts_are_delivered_runs_once() {
+    let shared = Shared::fresh();
+    let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
+    deploy(&here, &["naughty"]);
+    post(&here, &format!("{NODE}/secrets"), &json!({ "secret": STANDARD_SECRET, "retire_older_in": "24h" }));
+    let door = json!({ "schemes": ["sha256", "standard"] });
+    let token = here.authorization();
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let put = String::from_utf8(http::post(&format!("{NODE}/door"), &headers, door.to_string().as_bytes())).unwrap();
+    let changed = http::exchange(here.management, put.replacen("POST", "PUT", 1).as_bytes()).unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    there.wait_for("the other host to hear", || {
+        (deliver(&there, "N", "msg_0", &event("a", "b")).status == 200).then_some(())
+    });
+    let event = event("misbehave", "loop");
+    let (one, other) = thread::scope(|scope| {
+        let one = scope.spawn(|| deliver(&here, "N", "msg_1", &event));
+        let other = scope.spawn(|| deliver(&there, "N", "msg_1", &event));
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    assert_eq!((one.status, one.header("x-codenode-run")), (504, other.header("x-codenode-run")));
+    assert_eq!((one.body.as_str(), one.cause()), (other.body.as_str(), other.cause()));
+    let repeated = [&one, &other].map(|answer| answer.header("x-codenode-repeated").is_some());
+    assert!(repeated[0] != repeated[1], "one of the two ran");
+    assert_eq!(here.manage("/v1/runs?cause=out_of_cpu").json()["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn without_the_database_what_is_live_goes_on_and_changes_are_refused() {
     let shared = Shared::fresh();
     let cable = Cable::to(&shared.database);
@@ -173,6 +202,8 @@ fn without_the_database_what_is_live_goes_on_and_changes_are_refused() {
     for _ in 0..20 {
         assert_eq!(says(&ask(&host)), Some(1));
     }
+    let takes_events = http::exchange(host.management, &http::get("/readyz/front-door", &[])).unwrap();
+    assert_eq!((takes_events.status, &takes_events.json()["status"]), (200, &json!("ready")));
     let promote = json!({ "revision": 2 }).to_string();
     let refused =
         try_post(&host, &format!("{NODE}/promote"), &[("content-type", "application/json")], promote.as_bytes());

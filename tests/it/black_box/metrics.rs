@@ -21,7 +21,7 @@ fn what_was_sent_is_what_is_counted() {
     let naughty = r#"codenode_runs_total{tenant="acme",node="naughty",outcome="trap",blame="author"}"#;
     let page = server.wait_for("the runs to be counted and recorded", || {
         let page = server.manage("/metrics").body;
-        (value(&page, "codenode_records_kept") >= 8.0).then_some(page)
+        (value(&page, "codenode_records_written_total") >= 8.0).then_some(page)
     });
     for (series, expected) in [
         (good, 5.0),
@@ -35,7 +35,7 @@ fn what_was_sent_is_what_is_counted() {
         (r#"codenode_connections{listener="management"}"#, 1.0),
         ("codenode_artifacts_loaded", 2.0),
         ("codenode_permits_free", 256.0),
-        ("codenode_records_kept", 8.0),
+        ("codenode_records_written_total", 8.0),
     ] {
         assert_eq!(value(&page, series), expected, "{series}: {page}");
     }

@@ -3,6 +3,7 @@
 mod answers;
 mod cli;
 mod concurrency;
+mod deliveries;
 mod deploy;
 mod descriptors;
 mod door;

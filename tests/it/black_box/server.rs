@@ -65,9 +65,21 @@ impl Server {
     }
 
     /// The same, by a command to which codenode's own arguments are added.
-    pub(super) fn start_by(mut command: Command, front_door: &str, nodes: &str) -> Self {
+    pub(super) fn start_by(command: Command, front_door: &str, nodes: &str) -> Self {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("codenode.toml"), config(front_door, nodes)).unwrap();
+        Self::start_in(folder, command)
+    }
+
+    /// Kills it as a power cut would, and starts it again on what it has left.
+    pub(super) fn kill_and_start_again(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, TempDir::new().unwrap());
+        Self::start_in(folder, Command::new(CODENODE))
+    }
+
+    fn start_in(folder: TempDir, mut command: Command) -> Self {
         let mut child = command
             .args(["serve", "--config", "codenode.toml"])
             .current_dir(folder.path())

@@ -2,6 +2,7 @@
 //!
 //! One struct per concern; `defaults.toml` documents every key. All problems are reported at once, and none of them quotes a secret.
 
+mod deliveries;
 mod document;
 mod environment;
 mod front_door;
@@ -26,6 +27,7 @@ use ::model::{Limits, Quota, TenantId};
 use document::Document;
 use tenants::Host;
 
+pub use deliveries::Deliveries;
 pub use environment::Environment;
 pub use front_door::{FrontDoor, TlsFiles};
 pub use log::{Format, Log};
@@ -46,7 +48,8 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// The sections whose keys the environment may set.
-const PROCESS_SECTIONS: [&str; 7] = ["front_door", "management", "storage", "records", "sandbox", "limits", "quota"];
+const PROCESS_SECTIONS: [&str; 8] =
+    ["front_door", "management", "storage", "records", "deliveries", "sandbox", "limits", "quota"];
 
 /// Everything that `codenode serve` can be told.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +64,8 @@ pub struct Config {
     pub storage: Kept,
     /// How long it is kept what ran.
     pub records: Records,
+    /// How long it is known that an event has been answered.
+    pub deliveries: Deliveries,
     /// How runs share this host.
     pub sandbox: Runs,
     /// What a node gets that sets no limits of its own.
@@ -127,6 +132,7 @@ impl Config {
         let management = Management::read(root.process_section("management"), &mut files);
         let storage = Kept::read(root.process_section("storage"), &mut files);
         let records = Records::read(root.process_section("records"));
+        let deliveries = Deliveries::read(root.process_section("deliveries"));
         let sandbox = Runs::read(root.process_section("sandbox"));
         let limits = limits::read(root.process_section("limits"), &Limits::DEFAULT);
         let quota = quota::read(root.process_section("quota"), &Quota::DEFAULT);
@@ -140,6 +146,7 @@ impl Config {
             management,
             storage,
             records,
+            deliveries,
             sandbox,
             limits,
             quota,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use ::model::{Limits, NodeId, OnBreak, Quota, TenantId};
+use ::model::{Door, Limits, NodeId, OnBreak, Quota, TenantId};
 
 use super::document::Section;
 use super::limits;
@@ -31,6 +32,8 @@ pub struct Node {
     pub schemes: Vec<Scheme>,
     /// Whether events without a signature are taken.
     pub allow_unsigned: bool,
+    /// For how long an event with the same body is the same delivery.
+    pub repeat_window: Option<Duration>,
     /// What one run may use.
     pub limits: Limits,
     /// Whether the chat is complete after a reply whose status is true.
@@ -105,6 +108,7 @@ fn read_node(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) 
         verifier,
         schemes,
         allow_unsigned,
+        repeat_window: read_repeat_window(&mut section),
         limits: limits::read(section.section("limits"), host),
         end_node: section.flag("end_node"),
         human_assistance: section.flag("human_assistance"),
@@ -150,6 +154,14 @@ fn read_schemes(section: &mut Section<'_>) -> Vec<Scheme> {
         }
     }
     if schemes.is_empty() { vec![Scheme::Sha1, Scheme::Sha256] } else { schemes }
+}
+
+fn read_repeat_window(section: &mut Section<'_>) -> Option<Duration> {
+    let window = section.optional_duration("repeat_window")?;
+    if !Door::REPEAT_WINDOWS.contains(&window) {
+        section.wrong_key("repeat_window", "must be from 1s to 7days");
+    }
+    Some(window)
 }
 
 fn read_on_break(section: &mut Section<'_>) -> OnBreak {

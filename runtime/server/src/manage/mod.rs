@@ -51,6 +51,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/readyz/front-door", get(health::takes_events))
         .merge(api)
         .route("/metrics", metrics)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

@@ -51,6 +51,7 @@ impl Collector for Scrape {
         places(&mut page, &self.0)?;
         code(&mut page, &self.0)?;
         records(&mut page, &self.0)?;
+        deliveries(&mut page, &self.0)?;
         doors(&mut page, &self.0)
     }
 }
@@ -170,6 +171,18 @@ fn records(page: &mut Page<'_>, state: &State) -> fmt::Result {
         ("record_write_failures", "Attempts to write run records that failed", recorder.failures),
     ];
     counts.into_iter().try_for_each(|(name, help, count)| page.one(name, help, None, &ConstCounter::new(count)))
+}
+
+fn deliveries(page: &mut Page<'_>, state: &State) -> fmt::Result {
+    let repeated = ConstCounter::new(state.deliveries.repeated());
+    page.one("repeated_deliveries", "Events that got the answer of an earlier one", None, &repeated)?;
+    let unguarded = ConstCounter::new(state.deliveries.unguarded());
+    page.one(
+        "unguarded_deliveries",
+        "Events that ran although storage did not say whether they had before",
+        None,
+        &unguarded,
+    )
 }
 
 fn doors(page: &mut Page<'_>, state: &State) -> fmt::Result {

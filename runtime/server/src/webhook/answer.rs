@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Collected, Full};
 use model::{BotBreak, Cause, EventError, OnBreak, Outcome, Reply, RunId};
+use storage::DeliveryAnswer;
 
 use super::media_type::Unsupported;
 use crate::metrics::Reason;
@@ -18,6 +19,7 @@ pub(super) type Answer = Response<Full<Bytes>>;
 
 const RUN: HeaderName = HeaderName::from_static("x-codenode-run");
 const BREAK: HeaderName = HeaderName::from_static("x-codenode-break");
+const REPEATED: HeaderName = HeaderName::from_static("x-codenode-repeated");
 
 /// Why a message is not taken; no run begins. The text is for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +96,37 @@ pub(super) fn internal() -> Answer {
     error(StatusCode::INTERNAL_SERVER_ERROR, "codenode failed")
 }
 
+/// The same event is being run at this moment, and that takes longer than anybody can wait here.
+pub(super) fn busy(retry_after: Duration) -> Answer {
+    let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, "this event is being run already: send it again later");
+    answer.headers_mut().insert(RETRY_AFTER, seconds(retry_after));
+    answer
+}
+
+/// An answer, and what is kept of it for those who deliver its event again.
+pub(super) async fn keep(run: RunId, answer: Answer) -> (Answer, DeliveryAnswer) {
+    let (head, body) = answer.into_parts();
+    // A body that is whole fails at nothing.
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let cause = head.headers.get(BREAK).and_then(|cause| cause.to_str().ok()?.parse().ok());
+    let kept = DeliveryAnswer { run, status: head.status.as_u16(), cause, body: body.clone() };
+    (Answer::from_parts(head, Full::new(body)), kept)
+}
+
+/// The answer to an event that was delivered before: that of the first time, and a header that says so.
+pub(super) fn repeated(kept: DeliveryAnswer) -> Answer {
+    let mut answer = json(StatusCode::from_u16(kept.status).unwrap_or(StatusCode::BAD_GATEWAY), kept.body);
+    let headers = answer.headers_mut();
+    if let Some(cause) = kept.cause {
+        headers.insert(BREAK, HeaderValue::from_static(cause.name()));
+    }
+    if let Ok(run) = HeaderValue::try_from(kept.run.to_string()) {
+        headers.insert(RUN, run);
+    }
+    headers.insert(REPEATED, HeaderValue::from_static("true"));
+    answer
+}
+
 /// What a run comes to, for the caller.
 pub(super) fn of_run(id: RunId, outcome: &Outcome, on_break: &OnBreak, retry_after: Duration) -> Answer {
     let mut answer = match outcome {
@@ -120,14 +153,18 @@ fn of_break(bot_break: &BotBreak, on_break: &OnBreak, retry_after: Duration) -> 
             let status = status_of(cause);
             let mut answer = error(status, &format!("bot break: {cause}"));
             if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+                answer.headers_mut().insert(RETRY_AFTER, seconds(retry_after));
             }
             answer
         }
     };
     answer.headers_mut().insert(BREAK, HeaderValue::from_static(cause.name()));
     answer
+}
+
+/// In whole seconds, rounded up.
+fn seconds(time: Duration) -> HeaderValue {
+    HeaderValue::from(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
 /// The status that tells the platform whose fault a break is.
@@ -166,8 +203,6 @@ fn json(status: StatusCode, body: Bytes) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt;
-
     use super::*;
 
     async fn shown(answer: Answer) -> String {

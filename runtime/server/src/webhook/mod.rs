@@ -5,6 +5,7 @@
 mod afterwards;
 mod answer;
 mod media_type;
+mod once;
 mod receive;
 mod route;
 pub(crate) mod signature;

@@ -1,7 +1,7 @@
 //! One event's way: from the bytes on the wire to the bot's reply, and into the record.
 //!
 //! A run belongs to its event, not to its connection: when the caller leaves, the run goes on to its end and is recorded.
-//! An event that still waits for a permit then is forgotten, for nothing of it has run.
+//! An event that still waits for a permit then is forgotten, for nothing of it has run; one that may be delivered again goes on.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -25,8 +25,10 @@ use tracing::debug;
 use super::afterwards::{Afterwards, Finished};
 use super::answer::{self, Answer, Refusal};
 use super::media_type;
+use super::once;
 use super::route::Target;
 use super::signature::{SignatureError, Verifier};
+use crate::admission::Permit;
 use crate::directory::Live;
 use crate::listen::{BodyError, read_body};
 use crate::state::State;
@@ -35,22 +37,28 @@ use crate::state::State;
 #[derive(Clone)]
 pub(crate) struct Door(Arc<Inner>);
 
-struct Inner {
-    state: Arc<State>,
+pub(super) struct Inner {
+    pub(super) state: Arc<State>,
     body_timeout: Duration,
     /// What verifies events for nodes that don't exist, so that they take as long as the others.
     decoy: Verifier,
-    runs: TaskTracker,
+    pub(super) runs: TaskTracker,
     cancelled: CancellationToken,
-    afterwards: Afterwards,
+    pub(super) afterwards: Afterwards,
 }
 
 /// An event that is about to run, or to be told why it cannot.
-struct Arrival {
-    id: RunId,
+pub(super) struct Arrival {
+    pub(super) id: RunId,
     started_at: Timestamp,
     live: Arc<Live>,
     event_bytes: u64,
+}
+
+/// Why an event does not run now, and when it is worth coming back.
+pub(super) struct TurnedAway {
+    broken: BotBreak,
+    retry_after: Duration,
 }
 
 impl Door {
@@ -99,8 +107,8 @@ impl Inner {
         let verifier = live.as_ref().map_or(&self.decoy, |live| &live.verifier);
         let verified = verifier.verify(&head.headers, &body, SystemTime::now());
         // Only here does it matter that there is no such node: until now all took the same way.
-        let live = match (verified, live) {
-            (Ok(_), Some(live)) => live,
+        let (verified, live) = match (verified, live) {
+            (Ok(verified), Some(live)) => (verified, live),
             (Err(SignatureError::Duplicate), _) => return Err(Refusal::DuplicateSignature),
             (Ok(_), None) | (Err(SignatureError::Wrong), _) => return Err(Refusal::Unauthorized),
         };
@@ -108,9 +116,13 @@ impl Inner {
         if event_bytes > live.limits.event_bytes {
             return Err(Refusal::TooLarge);
         }
+        let delivery = once::delivery(&live, verified, &body, self.state.deliveries.keep_time());
         let event = Event::parse(body.into())?;
         let arrival = Arrival { id: RunId::fresh(), started_at: Timestamp::now(), live, event_bytes };
-        Ok(self.run(arrival, event).await)
+        Ok(match delivery {
+            None => self.run(arrival, event).await,
+            Some(delivery) => self.run_once(delivery, arrival, event).await,
+        })
     }
 
     /// The node behind `path`, and how much of a body to read; for a node that doesn't exist the same as for all others.
@@ -125,27 +137,11 @@ impl Inner {
     }
 
     async fn run(self: &Arc<Self>, arrival: Arrival, event: Event) -> Answer {
-        let Some(code) = arrival.live.code.clone() else {
-            let broken =
-                BotBreak::new(Cause::Unavailable, "the node has no artifact that can run; see the node's problems");
-            return self.turn_away(arrival, broken, self.state.gate.retry_after());
+        let (code, permit) = match self.admit(&arrival).await {
+            Ok(admitted) => admitted,
+            Err(why) => return self.turn_away(arrival, why),
         };
-        let permit = match self.state.gate.admit(&arrival.live.share).await {
-            Ok(permit) => permit,
-            Err(full) => {
-                let broken = BotBreak::new(full.cause(), full.to_string());
-                return self.turn_away(arrival, broken, full.retry_after(&self.state.gate));
-            }
-        };
-        let inner = Arc::clone(self);
-        let mut run = Box::pin(async move {
-            let waited = Some(permit.waited());
-            let run = contained(&inner, &code, &event, &arrival.live).await;
-            arrival.live.share.charge(run.usage.cpu_time);
-            drop(permit);
-            let retry_after = inner.state.gate.retry_after();
-            conclude(arrival, run, waited, retry_after)
-        });
+        let mut run = Box::pin(Arc::clone(self).execute(code, permit, arrival, event));
         // Nearly every run ends within its first slice, and needs no task of its own.
         if let Poll::Ready((answer, finished)) = poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
             self.afterwards.take(finished);
@@ -162,11 +158,42 @@ impl Inner {
         receiver.await.unwrap_or_else(|_| answer::internal())
     }
 
+    /// The code that runs, and the right to run it now.
+    pub(super) async fn admit(&self, arrival: &Arrival) -> Result<(Arc<Prepared>, Permit), TurnedAway> {
+        let Some(code) = arrival.live.code.clone() else {
+            let detail = "the node has no artifact that can run; see the node's problems";
+            let broken = BotBreak::new(Cause::Unavailable, detail);
+            return Err(TurnedAway { broken, retry_after: self.state.gate.retry_after() });
+        };
+        match self.state.gate.admit(&arrival.live.share).await {
+            Ok(permit) => Ok((code, permit)),
+            Err(full) => {
+                let retry_after = full.retry_after(&self.state.gate);
+                Err(TurnedAway { broken: BotBreak::new(full.cause(), full.to_string()), retry_after })
+            }
+        }
+    }
+
+    /// The run, its answer, and what is left to do after it.
+    pub(super) async fn execute(
+        self: Arc<Self>,
+        code: Arc<Prepared>,
+        permit: Permit,
+        arrival: Arrival,
+        event: Event,
+    ) -> (Answer, Finished) {
+        let waited = Some(permit.waited());
+        let run = contained(&self, &code, &event, &arrival.live).await;
+        arrival.live.share.charge(run.usage.cpu_time);
+        drop(permit);
+        conclude(arrival, run, waited, self.state.gate.retry_after())
+    }
+
     /// Answers and records a run that never began.
-    fn turn_away(&self, arrival: Arrival, broken: BotBreak, retry_after: Duration) -> Answer {
+    pub(super) fn turn_away(&self, arrival: Arrival, why: TurnedAway) -> Answer {
         let usage = Usage { event_bytes: arrival.event_bytes, ..Usage::default() };
-        let run = Run { outcome: Outcome::BotBreak(broken), usage, log: Log::default() };
-        let (answer, finished) = conclude(arrival, run, None, retry_after);
+        let run = Run { outcome: Outcome::BotBreak(why.broken), usage, log: Log::default() };
+        let (answer, finished) = conclude(arrival, run, None, why.retry_after);
         self.afterwards.take(finished);
         answer
     }

@@ -95,7 +95,8 @@ impl Storage {
         wanted.add("last >=", filter.since.map(|time| RunId::first_at(time).to_string()));
         wanted.add("first <", end.map(|end| end.to_string()));
         wanted.add("last <", unread.map(|unread| unread.to_string()));
-        let sql = format!("SELECT last, body FROM run_pages {} ORDER BY last DESC LIMIT {PAGES}", wanted.sql);
+        let sql =
+            format!("SELECT tenant, node, last, body FROM run_pages {} ORDER BY last DESC LIMIT {PAGES}", wanted.sql);
         let query = wanted.values.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), sqlx::query::Query::bind);
         self.database.read("look for run records", query.fetch_all(&self.database.pool)).await
     }

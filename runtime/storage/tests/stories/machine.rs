@@ -310,7 +310,11 @@ fn what() -> impl Strategy<Value = What> {
     let door = || {
         let right = select(vec![vec![Scheme::Sha256], vec![Scheme::Sha1, Scheme::Standard]]);
         let schemes = prop_oneof![6 => right, 1 => Just(Vec::new())];
-        (schemes, any::<bool>()).prop_map(|(schemes, allow_unsigned)| Door { schemes, allow_unsigned })
+        (schemes, any::<bool>()).prop_map(|(schemes, allow_unsigned)| Door {
+            schemes,
+            allow_unsigned,
+            repeat_window: None,
+        })
     };
     let seen = || prop_oneof![3 => Just(Seen::Unsaid), 2 => Just(Seen::Present), 1 => Just(Seen::Older)];
     let artifact = || select(BYTES.map(|bytes| artifact(bytes).id).to_vec());

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod crashes;
+mod deliveries;
 mod machine;
 mod objects;
 mod place;

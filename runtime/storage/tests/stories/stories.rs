@@ -35,7 +35,8 @@ on_both! {
         let (acme, orders, wasm) = (tenant("acme"), node("ORDERS"), artifact(b"\0asm one"));
         storage.create_tenant(&acme, &by()).await.unwrap();
         storage.add_artifact(&acme, &wasm, &by()).await.unwrap();
-        let door = Door { schemes: vec![Scheme::Standard], allow_unsigned: false };
+        let window = Some(std::time::Duration::from_secs(600));
+        let door = Door { schemes: vec![Scheme::Standard], allow_unsigned: false, repeat_window: window };
         storage.create_node(&acme, &orders, &door, &by()).await.unwrap();
         let settings = Settings { on_break: OnBreak::Say("Sorry. \u{1F622}".to_owned()), ..Settings::default() };
         let new = NewRevision { artifact: wasm.id, settings, note: "first".to_owned() };
@@ -87,7 +88,7 @@ on_both! {
         let (acme, orders) = (tenant("acme"), node("ORDERS"));
         storage.create_tenant(&acme, &by()).await.unwrap();
         let seen = storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
-        let door = Door { schemes: vec![Scheme::Sha256], allow_unsigned: false };
+        let door = Door { schemes: vec![Scheme::Sha256], ..Door::default() };
         let changed = storage.set_door(&acme, &orders, &door, Some(seen.version), &by()).await.unwrap();
         assert_eq!((changed.version, &changed.door), (2, &door));
         let late = storage.set_door(&acme, &orders, &Door::default(), Some(seen.version), &by()).await;
