@@ -1,10 +1,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{NodeId, RevisionNumber, Scheme, TenantId};
 
 /// A step of a bot that runs code, as it is stored: its door, and which of its revisions is live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Node {
     /// Its owner.
     pub tenant: TenantId,
@@ -23,10 +24,11 @@ pub struct Node {
 }
 
 /// Which events a node takes. It is the node's and no revision's: a roll-back must not bring back what was accepted then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Door {
     /// The signatures that are accepted; never empty.
+    #[schema(min_items = 1)]
     pub schemes: Vec<Scheme>,
     /// Whether events without a signature are taken, as long as the node has no secret.
     pub allow_unsigned: bool,

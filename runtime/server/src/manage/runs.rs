@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use jiff::Timestamp;
 use model::{ArtifactId, Blame, Cause, Limits, Log, NodeId, Outcome, RunId, TenantId, Usage};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::input::{Path, Query};
@@ -18,22 +19,27 @@ const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1000;
 
 /// The query of `GET /v1/runs`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    #[param(value_type = Option<TenantId>)]
     tenant: Option<String>,
+    #[param(value_type = Option<NodeId>)]
     node: Option<String>,
+    #[param(value_type = Option<Cause>)]
     cause: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// The body of `GET /v1/runs`: newest first, without replies and logs.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Runs {
     runs: Vec<Summary>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunSummary)]
 struct Summary {
     id: RunId,
     tenant: TenantId,
@@ -48,11 +54,13 @@ struct Summary {
     detail: Option<String>,
     usage: Usage,
     caller_left: bool,
+    #[schema(value_type = String)]
     chat_afterwards: ChatAfterwards,
 }
 
 /// The body of `GET /v1/runs/{id}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunRecord)]
 pub(super) struct Whole {
     #[serde(flatten)]
     summary: Summary,
