@@ -17,6 +17,7 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
     guests::set_up(steps)?;
     steps.step("set-up: valgrind", toolchains::valgrind)?;
     steps.step("set-up: strace", toolchains::strace)?;
+    steps.step("set-up: schemathesis", || toolchains::schemathesis().map(drop))?;
     services::set_up(steps)?;
     steps.step("format", || Program::cargo().args(["fmt", "--all", "--check"]).run())?;
     steps.step("lints", || {

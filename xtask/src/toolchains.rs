@@ -1,4 +1,4 @@
-//! What turns Python and JavaScript into components, and what plays S3, in versions of our choice, below `target/toolchains`.
+//! What turns Python and JavaScript into components, what plays S3, and what tries the API, in versions of our choice, below `target/toolchains`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,14 @@ pub(crate) const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23
 /// From PyPI; its server speaks S3. Its own extra `server` would bring every other service of Amazon's too, which takes minutes.
 const MOTO: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 
+/// From PyPI; what it makes up hangs on hypothesis too.
+const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
+
 const PYTHON_FOLDER: &str = "target/toolchains/python";
 const NODE_FOLDER: &str = "target/toolchains/node";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
+/// Where the tests look for it.
+const SCHEMATHESIS_FOLDER: &str = "target/toolchains/schemathesis";
 
 /// The program `componentize-py`, installed if it is not there.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
@@ -27,6 +32,11 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
 /// The program `moto_server`, installed if it is not there.
 pub(crate) fn moto() -> anyhow::Result<PathBuf> {
     Ok(from_pypi(&MOTO, MOTO_FOLDER)?.join("moto_server"))
+}
+
+/// The program `schemathesis`, installed if it is not there.
+pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(&SCHEMATHESIS, SCHEMATHESIS_FOLDER)?.join("schemathesis"))
 }
 
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.

@@ -1,10 +1,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{Actor, TenantId};
 
 /// One change that somebody made, for whoever asks later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditEntry {
     /// Rises with every change.
     pub sequence: u64,

@@ -3,11 +3,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::TenantId;
 
 /// A key of the management API, without its secret: that was shown once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ApiKey {
     /// Names it in lists and in the audit log; it is the part of the key that is no secret.
     pub id: String,
@@ -28,7 +29,7 @@ pub struct ApiKey {
 }
 
 /// What a key may do. Each may do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Look at everything of its tenant's but secrets.
@@ -76,7 +77,7 @@ impl FromStr for Role {
 pub struct UnknownRole;
 
 /// Who did something: `key <id>`, or `operator` for whoever shows the configured token.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 pub struct Actor(String);
 
 impl Actor {

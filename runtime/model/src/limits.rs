@@ -2,15 +2,19 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::openapi::schema::{Object, OneOf, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The ceilings of one run. Every field ends in its unit; every value is at most [`Limits::CAPS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
     /// From the first instruction to the reply, waiting included.
     #[serde(with = "humantime_serde")]
+    #[schema(value_type = String, examples("1s 500ms"))]
     pub wall_time: Duration,
     /// Time spent computing: the sum of the run's polls, waiting not included.
     #[serde(with = "humantime_serde")]
+    #[schema(value_type = String, examples("1s 500ms"))]
     pub cpu_time: Duration,
     /// All linear memories and tables of the run together.
     pub memory_bytes: u64,
@@ -121,32 +125,39 @@ impl Default for Limits {
 
 /// The limits that somebody sets by hand; what is absent is inherited. Times read `10s`, sizes `64 MiB` or a number of bytes;
 /// written, sizes are numbers of bytes, for the short form rounds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Overrides {
     /// See [`Limits::wall_time`].
     #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, examples("1s 500ms"))]
     pub wall_time: Option<Duration>,
     /// See [`Limits::cpu_time`].
     #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, examples("1s 500ms"))]
     pub cpu_time: Option<Duration>,
     /// See [`Limits::memory_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size)]
     pub memory: Option<ByteSize>,
     /// See [`Limits::event_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size)]
     pub event: Option<ByteSize>,
     /// See [`Limits::reply_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size)]
     pub reply: Option<ByteSize>,
     /// See [`Limits::log_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size)]
     pub log: Option<ByteSize>,
     /// See [`Limits::host_calls`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_calls: Option<u64>,
     /// See [`Limits::host_call_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size)]
     pub host_call: Option<ByteSize>,
     /// See [`Limits::handles`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +166,15 @@ pub struct Overrides {
 
 fn as_bytes<S: Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
     size.map(|size| size.as_u64()).serialize(serializer)
+}
+
+/// What [`ByteSize`] reads: a number of bytes, or a text.
+fn size() -> Schema {
+    let text = Object::builder().schema_type(Type::String).examples(["64 MiB"]);
+    let absent = Object::builder().schema_type(Type::Null);
+    Schema::OneOf(
+        OneOf::builder().description(Some("See `Limits`.")).item(u64::schema()).item(text).item(absent).build(),
+    )
 }
 
 /// A limit that nobody may set so.

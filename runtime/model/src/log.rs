@@ -2,9 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How much a log line matters; the names are `wasi:logging`'s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The finest grain.
@@ -35,7 +36,7 @@ impl fmt::Display for Level {
 }
 
 /// One line that the guest logged: one line always, control characters escaped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     /// Since the run began.
     pub at_micros: u64,
@@ -46,7 +47,7 @@ pub struct Line {
 }
 
 /// What a run logged, up to its limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Log {
     /// In the order in which they were written.
     pub lines: Vec<Line>,

@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{NodeId, RevisionNumber, Scheme, TenantId};
 
 /// A step of a bot that runs code, as it is stored: its door, and which of its revisions is live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Node {
     /// Its owner.
     pub tenant: TenantId,
@@ -26,16 +27,18 @@ pub struct Node {
 }
 
 /// Which events a node takes. It is the node's and no revision's: a roll-back must not bring back what was accepted then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Door {
     /// The signatures that are accepted; never empty.
+    #[schema(min_items = 1)]
     pub schemes: Vec<Scheme>,
     /// Whether events without a signature are taken, as long as the node has no secret.
     pub allow_unsigned: bool,
     /// For how long an event with the same body is the same delivery: it gets the first one's answer and does not run again. For platforms that
     /// deliver again without saying so; an event with a `webhook-id` needs none.
     #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, examples("10m"))]
     pub repeat_window: Option<Duration>,
 }
 

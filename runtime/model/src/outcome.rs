@@ -3,13 +3,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{self, Deserializer};
-use serde::ser::{SerializeMap as _, Serializer};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::{Reply, ReplyError};
 
 /// What a run comes to. Both are values: a bot break is an answer, not an error of ours.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The bot's messages.
@@ -38,20 +41,40 @@ impl BotBreak {
     }
 }
 
-/// Written with the blame that follows from the cause: `{"cause", "blame", "detail", "trap"?, "backtrace"?}`.
+/// A bot break as it is written: with the blame that follows from the cause.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BotBreak)]
+struct Written<'a> {
+    /// Which of the ways to fail.
+    cause: Cause,
+    /// Who has to act.
+    blame: Blame,
+    /// One line for the author.
+    detail: &'a str,
+    /// The trap's code, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trap: Option<&'a str>,
+    /// The guest's frames, innermost first; absent where no code was on the stack.
+    #[serde(skip_serializing_if = "<[Frame]>::is_empty")]
+    backtrace: &'a [Frame],
+}
+
 impl Serialize for BotBreak {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("cause", &self.cause)?;
-        map.serialize_entry("blame", &self.cause.blame())?;
-        map.serialize_entry("detail", &self.detail)?;
-        if let Some(trap) = &self.trap {
-            map.serialize_entry("trap", trap)?;
-        }
-        if !self.backtrace.is_empty() {
-            map.serialize_entry("backtrace", &self.backtrace)?;
-        }
-        map.end()
+        let Self { cause, detail, trap, backtrace } = self;
+        Written { cause: *cause, blame: cause.blame(), detail, trap: trap.as_deref(), backtrace }.serialize(serializer)
+    }
+}
+
+impl PartialSchema for BotBreak {
+    fn schema() -> RefOr<Schema> {
+        Written::schema()
+    }
+}
+
+impl ToSchema for BotBreak {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Written::schemas(schemas);
     }
 }
 
@@ -67,7 +90,7 @@ impl From<ReplyError> for BotBreak {
 }
 
 /// One frame of a guest's backtrace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Frame {
     /// The demangled name, or `<wasm function N>` where the guest was stripped.
     pub function: String,
@@ -89,7 +112,7 @@ impl fmt::Display for Frame {
 }
 
 /// Who has to act on a bot break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Blame {
     /// The handler's code.
@@ -204,6 +227,19 @@ impl<'de> Deserialize<'de> for Cause {
         name.parse().map_err(de::Error::custom)
     }
 }
+
+impl PartialSchema for Cause {
+    fn schema() -> RefOr<Schema> {
+        let names = Self::ALL.iter().map(|cause| cause.name());
+        Object::builder()
+            .schema_type(Type::String)
+            .description(Some("Every way for a run to fail. The names are stable."))
+            .enum_values(Some(names))
+            .into()
+    }
+}
+
+impl ToSchema for Cause {}
 
 impl FromStr for Cause {
     type Err = UnknownCause;

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ArtifactId, Cause, Limits, NodeId, Outcome, RevisionNumber, Run, RunId, TenantId};
 
@@ -39,7 +40,7 @@ impl Record {
 }
 
 /// What becomes of the chat, as the platform's rules have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatAfterwards {
     /// Over.

@@ -4,6 +4,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Array, Object, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::Message;
 use crate::element::Element;
@@ -93,6 +96,23 @@ impl Serialize for Reply {
         raw.serialize(serializer)
     }
 }
+
+impl PartialSchema for Reply {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::Object)
+            .description(Some(
+                "A handler's reply in the form that the platform takes; further keys are as the handler wrote them.",
+            ))
+            .property("status", bool::schema())
+            .required("status")
+            .property("response", Array::new(String::schema()))
+            .required("response")
+            .into()
+    }
+}
+
+impl ToSchema for Reply {}
 
 /// The top level of a reply: every entry in order, ours known by name.
 struct Shape<'a> {

@@ -3,11 +3,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Actor, ArtifactId, Limits, Overrides};
 
 /// One state of a node's code: an artifact with all that it runs under. It never changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Revision {
     /// Counts the node's revisions, from 1.
     pub number: RevisionNumber,
@@ -24,7 +25,7 @@ pub struct Revision {
 }
 
 /// What a revision's code runs under, and what follows from its replies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Instead of the host's limits.
@@ -50,7 +51,7 @@ impl Settings {
 }
 
 /// What the platform hears of a bot break: written `"fail"` or `{"say": "…"}`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBreak {
     /// A status other than 200, so that it breaks or hands over in its own way.
@@ -61,8 +62,9 @@ pub enum OnBreak {
 }
 
 /// A revision's number within its node: 1 is the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u32", into = "u32")]
+#[schema(value_type = u32, minimum = 1)]
 pub struct RevisionNumber(u32);
 
 impl RevisionNumber {

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::{Log, Outcome};
 
 /// One execution, over: what it came to, what it used, what it logged.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Run {
     /// Reply or bot break.
     pub outcome: Outcome,
@@ -15,14 +16,16 @@ pub struct Run {
     pub log: Log,
 }
 
-/// What a run used; each field has its ceiling of the same name in [`Limits`](crate::Limits).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a run used; each field has its ceiling of the same name in the run's limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// From the first instruction to the end, waiting included.
     #[serde(rename = "wall_micros", serialize_with = "micros", deserialize_with = "of_micros")]
+    #[schema(value_type = u64)]
     pub wall_time: Duration,
     /// The sum of the run's polls.
     #[serde(rename = "cpu_micros", serialize_with = "micros", deserialize_with = "of_micros")]
+    #[schema(value_type = u64)]
     pub cpu_time: Duration,
     /// The peak of all memories and tables together.
     pub memory_bytes: u64,

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{NodeId, Outcome, Run};
 
 /// What many runs used together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Used {
     /// Runs that are over, and events that were turned away.
     pub runs: u64,
@@ -53,7 +54,7 @@ impl std::ops::AddAssign for Used {
 }
 
 /// What a tenant used in some time, and has stored now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TenantUsage {
     /// By node; those without a run are absent.
     pub nodes: BTreeMap<NodeId, Used>,

@@ -1,10 +1,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Actor;
 
 /// A secret that a node's events are signed with, without the secret itself: nobody reads that back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WebhookSecret {
     /// Names it in lists; unique within its node.
     pub id: String,

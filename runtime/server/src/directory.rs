@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, Quota, RevisionNumber, Settings, TenantId};
 use sandbox::Prepared;
 use storage::Serving;
+use utoipa::ToSchema;
 
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
@@ -79,7 +80,7 @@ pub(crate) struct Live {
 }
 
 /// How a node stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Condition {
     /// Its configured artifact serves.

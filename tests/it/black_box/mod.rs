@@ -15,6 +15,7 @@ mod http2;
 mod idle;
 mod instructions;
 mod metrics;
+mod openapi;
 mod quotas;
 mod reload;
 mod server;

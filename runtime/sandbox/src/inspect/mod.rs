@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use model::ArtifactId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::gates::Gates;
 use census::Census;
@@ -36,7 +37,7 @@ pub struct Inspection {
 }
 
 /// The contract that a guest is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A component that exports `handle` of the world `codenode:node/code-node`.
@@ -77,7 +78,7 @@ impl std::fmt::Display for Kind {
 }
 
 /// One import of an artifact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Import {
     /// `wasi:clocks/wall-clock@0.2.6`, or `wasi_snapshot_preview1.fd_write`.
     pub name: String,
@@ -86,7 +87,7 @@ pub struct Import {
 }
 
 /// How codenode answers an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Offer {
     /// Served.

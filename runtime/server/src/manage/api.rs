@@ -1,17 +1,19 @@
-//! The routes of the API, each with the role that it takes: none can be added without one.
+//! The routes of the API, each with the role that it takes and its part of the description: none can be added without them.
 
 use std::sync::Arc;
 
-use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use axum::{Json, Router};
-use http::Method;
+use axum::{Extension, Router};
+use http::{Method, StatusCode};
 use model::Role;
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use super::auth::{self, Guard};
+use super::description::{Description, Document, Draft, Operation};
 use crate::state::State;
 
 /// A router that grows route by route.
@@ -19,68 +21,133 @@ pub(super) struct Api {
     state: Arc<State>,
     router: Router<Arc<State>>,
     routes: Vec<Route>,
+    drafts: Vec<(HttpMethod, Draft)>,
+}
+
+/// The API, complete.
+pub(super) struct Finished {
+    pub(super) router: Router<Arc<State>>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests compare it with the document"))]
+    pub(super) routes: Vec<Route>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests compare it with the routes and with the golden file"))]
+    pub(super) document: Value,
 }
 
 /// One line of the table of contents.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Route {
     #[serde(serialize_with = "name")]
+    #[schema(value_type = String)]
     pub(super) method: Method,
     pub(super) path: &'static str,
-    /// The least role that may call it.
-    pub(super) role: Role,
+    /// The least role that may call it; `null`: everybody may.
+    pub(super) role: Option<Role>,
+    /// What it does.
+    pub(super) summary: &'static str,
 }
 
 fn name<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(method.as_str())
 }
 
+/// How axum, the document and the table call a method.
+struct Verb(MethodFilter, HttpMethod, Method);
+
 impl Api {
     pub(super) fn new(state: Arc<State>) -> Self {
-        Self { state, router: Router::new(), routes: Vec::new() }
+        Self { state, router: Router::new(), routes: Vec::new(), drafts: Vec::new() }
     }
 
-    pub(super) fn get<T: 'static>(self, path: &'static str, role: Role, handler: impl Handler<T, Arc<State>>) -> Self {
-        self.on(Method::GET, MethodFilter::GET, path, role, handler)
-    }
-
-    pub(super) fn post<T: 'static>(self, path: &'static str, role: Role, handler: impl Handler<T, Arc<State>>) -> Self {
-        self.on(Method::POST, MethodFilter::POST, path, role, handler)
-    }
-
-    pub(super) fn put<T: 'static>(self, path: &'static str, role: Role, handler: impl Handler<T, Arc<State>>) -> Self {
-        self.on(Method::PUT, MethodFilter::PUT, path, role, handler)
-    }
-
-    pub(super) fn delete<T: 'static>(
+    pub(super) fn get<T: 'static, H: Operation<T>>(
         self,
         path: &'static str,
         role: Role,
-        handler: impl Handler<T, Arc<State>>,
+        summary: &'static str,
+        handler: H,
     ) -> Self {
-        self.on(Method::DELETE, MethodFilter::DELETE, path, role, handler)
+        self.on(Verb(MethodFilter::GET, HttpMethod::Get, Method::GET), path, Some(role), summary, handler)
     }
 
-    /// The router, with the table of contents at `path`, for everybody who has a key.
-    pub(super) fn with_contents(self, path: &'static str) -> (Router<Arc<State>>, Vec<Route>) {
-        let lines: Arc<[Route]> = self.routes.clone().into();
-        let contents = move || async move { Json(json!({ "routes": *lines })) };
-        let Self { router, routes, .. } = self.get(path, Role::Read, contents);
-        (router, routes)
-    }
-
-    fn on<T: 'static>(
-        mut self,
-        method: Method,
-        filter: MethodFilter,
+    pub(super) fn post<T: 'static, H: Operation<T>>(
+        self,
         path: &'static str,
         role: Role,
-        handler: impl Handler<T, Arc<State>>,
+        summary: &'static str,
+        handler: H,
     ) -> Self {
-        let guard = Guard { state: Arc::clone(&self.state), role };
-        let guarded: MethodRouter<Arc<State>> = on(filter, handler).route_layer(from_fn_with_state(guard, auth::check));
-        self.router = self.router.route(path, guarded);
-        self.routes.push(Route { method, path, role });
+        self.on(Verb(MethodFilter::POST, HttpMethod::Post, Method::POST), path, Some(role), summary, handler)
+    }
+
+    pub(super) fn put<T: 'static, H: Operation<T>>(
+        self,
+        path: &'static str,
+        role: Role,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        self.on(Verb(MethodFilter::PUT, HttpMethod::Put, Method::PUT), path, Some(role), summary, handler)
+    }
+
+    pub(super) fn delete<T: 'static, H: Operation<T>>(
+        self,
+        path: &'static str,
+        role: Role,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        self.on(Verb(MethodFilter::DELETE, HttpMethod::Delete, Method::DELETE), path, Some(role), summary, handler)
+    }
+
+    /// A GET for everybody, key or not.
+    pub(super) fn open<T: 'static, H: Operation<T>>(
+        self,
+        path: &'static str,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        self.on(Verb(MethodFilter::GET, HttpMethod::Get, Method::GET), path, None, summary, handler)
+    }
+
+    /// Says of the last route what it may answer beside what its handler's type tells: what is found wrong in the state of things.
+    pub(super) fn or(mut self, statuses: &[StatusCode]) -> Self {
+        if let Some((_, draft)) = self.drafts.last_mut() {
+            draft.fails(statuses);
+        }
+        self
+    }
+
+    /// All of it, with the document in the hands of the handlers that show it.
+    pub(super) fn finished(self) -> Finished {
+        let mut document = Document::default();
+        for (route, (method, draft)) in self.routes.iter().zip(self.drafts) {
+            document.add(route, method, draft);
+        }
+        let document = document.finished();
+        let description = Description::new(self.routes.clone(), &document);
+        let router = self.router.layer(Extension(Arc::new(description)));
+        Finished { router, routes: self.routes, document }
+    }
+
+    fn on<T: 'static, H: Operation<T>>(
+        mut self,
+        verb: Verb,
+        path: &'static str,
+        role: Option<Role>,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        let Verb(filter, documented, method) = verb;
+        let mut draft = Draft::new(path, summary, std::any::type_name::<H>());
+        let mut handled: MethodRouter<Arc<State>> = on(filter, handler);
+        if let Some(role) = role {
+            let guard = Guard { state: Arc::clone(&self.state), role };
+            handled = handled.route_layer(from_fn_with_state(guard, auth::check));
+            draft.fails(auth::failures(role));
+        }
+        H::describe(&mut draft);
+        self.router = self.router.route(path, handled);
+        self.routes.push(Route { method, path, role, summary });
+        self.drafts.push((documented, draft));
         self
     }
 }

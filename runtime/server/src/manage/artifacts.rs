@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State as Shared};
+use axum::extract::State as Shared;
 use axum::{Extension, Json};
 use bytes::Bytes;
-use http::StatusCode;
 use jiff::Timestamp;
 use model::{Actor, ArtifactId, NodeId, TenantId};
 use sandbox::{Import, Inspection, Kind, MAX_ARTIFACT_BYTES};
 use serde::{Deserialize, Serialize};
 use storage::{Artifact, NewArtifact};
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::input::{Path, Query};
+use super::input::{self, Path, Query};
+use super::output::Kept;
 use super::problem::Problem;
 use crate::listen::{BodyError, read_body};
 use crate::state::State;
@@ -24,20 +25,21 @@ use crate::state::State;
 const UPLOAD_TIME: Duration = Duration::from_secs(120);
 const LISTED: u32 = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct For {
     /// The node that it is for: the answer then says what it imports that the live revision does not.
     node: Option<NodeId>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Artifacts {
     artifacts: Vec<Described>,
 }
 
 /// What is known of an artifact.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Artifact)]
 pub(super) struct Described {
     /// The SHA-256 of its bytes, which is its name.
     artifact: ArtifactId,
@@ -50,7 +52,7 @@ pub(super) struct Described {
 }
 
 /// The answer to an upload.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Uploaded {
     #[serde(flatten)]
     described: Described,
@@ -86,8 +88,8 @@ pub(super) async fn upload(
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<TenantId>,
     Query(query): Query<For>,
-    request: Request,
-) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    input::Artifact(body): input::Artifact,
+) -> Result<Kept<Uploaded>, Problem> {
     state.stored.storage.tenant(&tenant).await?;
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("too many artifacts are on their way in: try again in a moment"));
@@ -96,7 +98,7 @@ pub(super) async fn upload(
         Some(node) => live_imports(&state, &tenant, node).await?,
         None => None,
     };
-    let body = read_body(request.into_body(), MAX_ARTIFACT_BYTES, UPLOAD_TIME).await?;
+    let body = read_body(body, MAX_ARTIFACT_BYTES, UPLOAD_TIME).await?;
     let inspection = inspect(body.clone()).await?;
     state.sandbox.prepare(&body).await?;
     let id = inspection.artifact.parse().map_err(Problem::internal)?;
@@ -104,8 +106,8 @@ pub(super) async fn upload(
         NewArtifact { id, bytes: body, inspection: serde_json::to_string(&inspection).map_err(Problem::internal)? };
     let (artifact, is_new) = state.stored.storage.add_artifact(&tenant, &new, &caller.actor).await?;
     let new_imports = live.map(|live| names(&inspection).difference(&live).cloned().collect());
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(Uploaded { described: Described::of(&artifact)?, is_new, new_imports })))
+    let body = Uploaded { described: Described::of(&artifact)?, is_new, new_imports };
+    Ok(Kept { is_new, body })
 }
 
 /// What the sandbox finds; a refusal where it finds a problem.

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::State as Shared;
 use model::{AuditEntry, TenantId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::input::{Path, Query};
 use super::problem::Problem;
 use super::revisions::Page;
 use crate::state::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Audit {
     entries: Vec<AuditEntry>,
     /// The cursor of the next page; `null` on the last.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use axum::extract::{RawPathParams, Request, State as Shared};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use model::{Actor, Role, TenantId};
 
@@ -32,6 +32,22 @@ pub(super) struct Caller {
     pub(super) role: Role,
     /// The one tenant that it may see; `None` for operators, who may see all.
     pub(super) tenant: Option<TenantId>,
+}
+
+/// What may be answered before a route of this role is reached. Storage is asked for the key.
+pub(super) const fn failures(role: Role) -> &'static [StatusCode] {
+    const ALL: &[StatusCode] = &[
+        StatusCode::UNAUTHORIZED,
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::FORBIDDEN,
+    ];
+    match role {
+        // Whoever has a key may.
+        Role::Read => ALL.split_at(4).0,
+        Role::Deploy | Role::Admin | Role::Operator => ALL,
+    }
 }
 
 /// Lets a request through whose caller may do what it asks for. Another tenant's things don't exist for it.

@@ -1,13 +1,21 @@
-//! What comes in: names in paths, queries and JSON bodies, each with an answer of its own when it is wrong.
+//! What comes in: names in paths, queries, headers and bodies, each with an answer of its own when it is wrong, and a description of itself.
+
+use std::convert::Infallible;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::{Json, extract};
-use http::HeaderMap;
+use http::StatusCode;
 use http::header::IF_MATCH;
 use http::request::Parts;
+use model::{ArtifactId, NodeId, RevisionNumber, TenantId};
 use serde::de::DeserializeOwned;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::{IntoParams, ToSchema};
 
+use super::description::{Draft, Input};
 use super::problem::Problem;
 
 /// The names in the path. What cannot be a name is the name of nothing.
@@ -24,6 +32,36 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
+/// What the names in a path are, in their order.
+pub(super) trait Names {
+    fn describe(draft: &mut Draft);
+}
+
+macro_rules! names {
+    ($T:ty: $($name:ty),*) => {
+        impl Names for $T {
+            fn describe(draft: &mut Draft) {
+                $(draft.names::<$name>();)*
+            }
+        }
+    };
+}
+
+names!(TenantId: TenantId);
+names!(String: String);
+names!((TenantId, String): TenantId, String);
+names!((TenantId, NodeId): TenantId, NodeId);
+names!((TenantId, ArtifactId): TenantId, ArtifactId);
+names!((TenantId, NodeId, RevisionNumber): TenantId, NodeId, RevisionNumber);
+names!((TenantId, NodeId, String): TenantId, NodeId, String);
+
+impl<T: Names> Input for Path<T> {
+    fn describe(draft: &mut Draft) {
+        T::describe(draft);
+        draft.fails(&[StatusCode::NOT_FOUND]);
+    }
+}
+
 /// The query; what it may hold is in its type, and nothing else is taken.
 pub(super) struct Query<T>(pub(super) T);
 
@@ -33,6 +71,29 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Query<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = extract::Query::from_request_parts(parts, state).await;
         query.map(|extract::Query(query)| Self(query)).map_err(|rejection| Problem::invalid(rejection.body_text()))
+    }
+}
+
+impl<T: IntoParams> Input for Query<T> {
+    fn describe(draft: &mut Draft) {
+        let mut parameters = T::into_params(|| Some(ParameterIn::Query));
+        parameters.iter_mut().filter_map(|parameter| parameter.schema.as_mut()).for_each(never_null);
+        draft.takes(parameters);
+        draft.fails(&[StatusCode::BAD_REQUEST]);
+    }
+}
+
+/// What is optional in a query is absent: there is no way to write `null`.
+fn never_null(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::OneOf(choices)) = schema
+        && let Some(only) = choices.items.iter().find(|item| matches!(item, RefOr::Ref(_)))
+    {
+        *schema = only.clone();
+    } else if let RefOr::T(Schema::Object(object)) = schema
+        && let SchemaType::Array(types) = &object.schema_type
+        && let Some(only) = types.iter().find(|kind| **kind != Type::Null)
+    {
+        object.schema_type = SchemaType::Type(only.clone());
     }
 }
 
@@ -48,7 +109,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(JsonRejection::MissingJsonContentType(_)) => {
                 Err(Problem::unsupported_media_type("send JSON, with content-type: application/json"))
             }
-            Err(rejection) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Problem::too_large("the body is larger than this path takes"))
             }
             Err(rejection) => Err(Problem::invalid(rejection.body_text())),
@@ -56,14 +117,62 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// The version that the caller says it has seen, by `If-Match: "<version>"`.
-pub(super) fn seen_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(tag) = headers.get(IF_MATCH) else { return Ok(None) };
-    if tag == "*" {
-        return Ok(None);
+impl<T: ToSchema> Input for Body<T> {
+    fn describe(draft: &mut Draft) {
+        let schema = draft.schema::<T>();
+        draft.reads("application/json", schema);
+        draft.fails(&[StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE]);
     }
-    let version = tag.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    let wrong =
-        || Problem::invalid("`if-match` must be the `etag` of an earlier answer, such as \"3\" with its quotes");
-    version.map(Some).ok_or_else(wrong)
+}
+
+/// The version that the caller says it has seen, by `If-Match: "<version>"`; `*` is any.
+pub(super) struct Seen(pub(super) Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Seen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(tag) = parts.headers.get(IF_MATCH) else { return Ok(Self(None)) };
+        if tag == "*" {
+            return Ok(Self(None));
+        }
+        let version = tag.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+        let wrong =
+            || Problem::invalid("`if-match` must be the `etag` of an earlier answer, such as \"3\" with its quotes");
+        version.map(|version| Self(Some(version))).ok_or_else(wrong)
+    }
+}
+
+impl Input for Seen {
+    fn describe(draft: &mut Draft) {
+        let tag = Object::builder().schema_type(Type::String).pattern(Some(r#"^("[0-9]{1,19}"|\*)$"#));
+        let parameter = ParameterBuilder::new()
+            .name(IF_MATCH.as_str())
+            .parameter_in(ParameterIn::Header)
+            .description(Some("The `etag` of the node as it was seen: nothing is changed if it has changed since."))
+            .required(Required::False)
+            .schema(Some(tag));
+        draft.takes([parameter.build()]);
+        draft.fails(&[StatusCode::BAD_REQUEST, StatusCode::PRECONDITION_FAILED]);
+    }
+}
+
+/// The bytes of an artifact, which its handler reads when it has room for them.
+pub(super) struct Artifact(pub(super) axum::body::Body);
+
+impl<S: Send + Sync> FromRequest<S> for Artifact {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(request.into_body()))
+    }
+}
+
+impl Input for Artifact {
+    fn describe(draft: &mut Draft) {
+        let bytes =
+            Object::builder().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+        draft.reads("application/octet-stream", bytes);
+        draft.fails(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE]);
+    }
 }

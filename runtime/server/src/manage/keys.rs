@@ -5,43 +5,46 @@ use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, HeaderName};
 use jiff::{SignedDuration, Timestamp};
 use model::{ApiKey, Role, TenantId};
 use serde::{Deserialize, Serialize};
 use storage::NewKey;
+use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::input::{Body, Path};
+use super::output::{Created, Done, Unstored};
 use super::problem::Problem;
 use crate::state::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Keys {
     keys: Vec<ApiKey>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewKey)]
 pub(super) struct Wanted {
     role: Role,
     #[serde(default)]
     label: String,
     /// `90d`; absent: never.
     #[serde(default, with = "humantime_serde::option")]
+    #[schema(value_type = Option<String>)]
     expires_in: Option<Duration>,
 }
 
 /// A fresh key, and its text, which is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FreshKey)]
 pub(super) struct Made {
     #[serde(flatten)]
     about: ApiKey,
     key: String,
 }
 
-type Shown = (StatusCode, [(HeaderName, &'static str); 1], Json<Made>);
+type Shown = Created<Unstored<Json<Made>>>;
 
 /// `GET /v1/tenants/{tenant}/keys`
 pub(super) async fn list(
@@ -64,14 +67,14 @@ pub(super) async fn create(
     make(&state, &caller, Some(tenant), wanted).await
 }
 
-/// `DELETE /v1/tenants/{tenant}/keys/{key}`
+/// `DELETE /v1/tenants/{tenant}/keys/{id}`
 pub(super) async fn delete(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path((tenant, key)): Path<(TenantId, String)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     state.stored.storage.delete_key(Some(&tenant), &key, &caller.actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// `GET /v1/keys`: the operators' own.
@@ -94,14 +97,14 @@ pub(super) async fn create_operators(
     make(&state, &caller, None, wanted).await
 }
 
-/// `DELETE /v1/keys/{key}`
+/// `DELETE /v1/keys/{id}`
 pub(super) async fn delete_operators(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path(key): Path<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     state.stored.storage.delete_key(None, &key, &caller.actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 async fn make(state: &State, caller: &Caller, tenant: Option<TenantId>, wanted: Wanted) -> Result<Shown, Problem> {
@@ -109,7 +112,7 @@ async fn make(state: &State, caller: &Caller, tenant: Option<TenantId>, wanted: 
     let new = NewKey { tenant, role: wanted.role, label: wanted.label, expires_at };
     let (about, shown) = state.stored.storage.create_key(&new, &caller.actor).await?;
     let made = Made { about, key: shown.reveal().to_owned() };
-    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(made)))
+    Ok(Created(Unstored(Json(made))))
 }
 
 /// The moment that is so far away, if there is one.

@@ -4,32 +4,29 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use http::header::{ETAG, HeaderName};
-use http::{HeaderMap, StatusCode};
 use model::{Door, Node, NodeId, TenantId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::input::{Body, Path, seen_version};
+use super::input::{Body, Path, Seen};
+use super::output::{Created, Done, Tagged};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewNode {
     id: NodeId,
     #[serde(default)]
     door: Door,
 }
-
-/// A node with its version as the `etag`, for the `if-match` of the next change.
-pub(super) type Tagged = ([(HeaderName, String); 1], Json<Node>);
 
 /// `GET /v1/tenants/{tenant}/nodes`: the oldest first.
 pub(super) async fn list(
@@ -45,7 +42,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<TenantId>,
     Body(new): Body<NewNode>,
-) -> Result<(StatusCode, Tagged), Problem> {
+) -> Result<Created<Tagged>, Problem> {
     let configured = state.directory.load_full();
     if configured.find(tenant.as_str(), new.id.as_str()).is_some_and(|live| !live.is_stored()) {
         return Err(Problem::conflict(format!(
@@ -55,7 +52,7 @@ pub(super) async fn create(
     }
     let node = state.stored.storage.create_node(&tenant, &new.id, &new.door, &caller.actor).await?;
     stored::refresh(&state, &tenant, &new.id).await?;
-    Ok((StatusCode::CREATED, tagged(node)))
+    Ok(Created(Tagged(node)))
 }
 
 /// `GET /v1/tenants/{tenant}/nodes/{node}`
@@ -63,7 +60,7 @@ pub(super) async fn show(
     Shared(state): Shared<Arc<State>>,
     Path((tenant, id)): Path<(TenantId, NodeId)>,
 ) -> Result<Tagged, Problem> {
-    Ok(tagged(state.stored.storage.node(&tenant, &id).await?))
+    Ok(Tagged(state.stored.storage.node(&tenant, &id).await?))
 }
 
 /// `PUT /v1/tenants/{tenant}/nodes/{node}/door`: which events it takes.
@@ -71,14 +68,13 @@ pub(super) async fn set_door(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path((tenant, id)): Path<(TenantId, NodeId)>,
-    headers: HeaderMap,
+    Seen(seen): Seen,
     Body(door): Body<Door>,
 ) -> Result<Tagged, Problem> {
-    let seen = seen_version(&headers)?;
     let changed = state.stored.storage.set_door(&tenant, &id, &door, seen, &caller.actor).await;
     let node = changed.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
     stored::refresh(&state, &tenant, &id).await?;
-    Ok(tagged(node))
+    Ok(Tagged(node))
 }
 
 /// `DELETE /v1/tenants/{tenant}/nodes/{node}`: with its revisions and secrets.
@@ -86,12 +82,8 @@ pub(super) async fn delete(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path((tenant, id)): Path<(TenantId, NodeId)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     state.stored.storage.delete_node(&tenant, &id, &caller.actor).await?;
     stored::refresh(&state, &tenant, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) fn tagged(node: Node) -> Tagged {
-    ([(ETAG, format!("\"{}\"", node.version))], Json(node))
+    Ok(Done)
 }

@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use sandbox::PrepareError;
-use serde_json::{Value, json};
+use serde::Serialize;
 use storage::StorageError;
 use tracing::error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,7 +28,28 @@ pub(super) struct Problem {
     cause: Option<String>,
 }
 
+/// What went wrong, in the form of RFC 9457.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Written<'a> {
+    /// `urn:codenode:problem:…`: its last part never changes.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: &'a str,
+    status: u16,
+    /// What is wrong and what to do.
+    detail: &'a str,
+    /// Under which the operator finds it in the log.
+    request_id: &'a str,
+    /// One line for each thing that is wrong, where there may be several.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    problems: &'a [String],
+}
+
 impl Problem {
+    pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self { status, kind, detail: detail.into(), problems: Vec::new(), cause: None }
     }
@@ -99,21 +121,15 @@ impl Problem {
         }
     }
 
-    fn body(&self, request_id: &str) -> Value {
-        let title = self.status.canonical_reason().unwrap_or_default();
-        let mut body = json!({
-            "type": format!("urn:codenode:problem:{}", self.kind),
-            "title": title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "request_id": request_id,
-        });
-        if !self.problems.is_empty()
-            && let Some(body) = body.as_object_mut()
-        {
-            body.insert("problems".to_owned(), json!(self.problems));
+    fn written<'a>(&'a self, request_id: &'a str) -> Written<'a> {
+        Written {
+            kind: format!("urn:codenode:problem:{}", self.kind),
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            request_id,
+            problems: &self.problems,
         }
-        body
     }
 }
 
@@ -170,8 +186,8 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
         if let Some(cause) = &problem.cause {
             error!(request = id, %method, path, cause, "a management request failed");
         }
-        *response.body_mut() = Body::from(problem.body(&id).to_string());
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        *response.body_mut() = Body::from(serde_json::to_vec(&problem.written(&id)).unwrap_or_default());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

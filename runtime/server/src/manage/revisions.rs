@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use http::{HeaderMap, StatusCode};
 use model::{ArtifactId, NodeId, Revision, RevisionNumber, Settings, TenantId};
 use serde::{Deserialize, Serialize};
 use storage::NewRevision;
+use utoipa::{IntoParams, ToSchema};
 
 use super::artifacts::{inspection_of, names};
 use super::auth::Caller;
-use super::input::{Body, Path, Query, seen_version};
-use super::nodes::{Tagged, tagged};
+use super::input::{Body, Path, Query, Seen};
+use super::output::{Created, Tagged};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
@@ -21,15 +21,16 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 1000;
 
 /// A page of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Page<C> {
+pub(super) struct Page<C: ToSchema> {
     /// Where the page before ended: its `next`.
     cursor: Option<C>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-impl<C> Page<C> {
+impl<C: ToSchema> Page<C> {
     /// Where to begin, and how many to give.
     pub(super) fn bounds(self) -> Result<(Option<C>, u32), Problem> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
@@ -40,15 +41,16 @@ impl<C> Page<C> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Revisions {
     revisions: Vec<Revision>,
     /// The cursor of the next page; `null` on the last.
     next: Option<RevisionNumber>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRevision)]
 pub(super) struct Wanted {
     artifact: ArtifactId,
     #[serde(default)]
@@ -57,7 +59,7 @@ pub(super) struct Wanted {
     note: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Against {
     /// Absent: the live one.
@@ -65,7 +67,7 @@ pub(super) struct Against {
 }
 
 /// What one revision has that the other has not.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Diff {
     from: RevisionNumber,
     to: RevisionNumber,
@@ -76,7 +78,7 @@ pub(super) struct Diff {
     settings_to: Settings,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Promotion {
     revision: RevisionNumber,
@@ -102,10 +104,10 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Revision>), Problem> {
+) -> Result<Created<Json<Revision>>, Problem> {
     let new = NewRevision { artifact: wanted.artifact, settings: wanted.settings, note: wanted.note };
     let revision = state.stored.storage.create_revision(&tenant, &node, &new, &caller.actor).await?;
-    Ok((StatusCode::CREATED, Json(revision)))
+    Ok(Created(Json(revision)))
 }
 
 /// `GET …/revisions/{revision}`
@@ -147,17 +149,16 @@ pub(super) async fn promote(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
-    headers: HeaderMap,
+    Seen(seen): Seen,
     Body(wanted): Body<Promotion>,
 ) -> Result<Tagged, Problem> {
-    let seen = seen_version(&headers)?;
     let storage = &state.stored.storage;
     let revision = storage.revision(&tenant, &node, wanted.revision).await?;
     let _warm = stored::ready(&state, revision.artifact).await?;
     let promoted = storage.promote(&tenant, &node, wanted.revision, seen, &caller.actor).await;
     let promoted = promoted.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
     stored::refresh(&state, &tenant, &node).await?;
-    Ok(tagged(promoted))
+    Ok(Tagged(promoted))
 }
 
 /// `POST …/roll-back`: to the revision that was live before. Done twice, it leads back.
@@ -165,11 +166,10 @@ pub(super) async fn roll_back(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
-    headers: HeaderMap,
+    Seen(seen): Seen,
 ) -> Result<Tagged, Problem> {
-    let seen = seen_version(&headers)?;
     let rolled_back = state.stored.storage.roll_back(&tenant, &node, seen, &caller.actor).await;
     let rolled_back = rolled_back.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
     stored::refresh(&state, &tenant, &node).await?;
-    Ok(tagged(rolled_back))
+    Ok(Tagged(rolled_back))
 }

@@ -12,6 +12,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 use storage::RunFilter;
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::input::{Path, Query};
@@ -23,31 +24,38 @@ const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1000;
 
 /// The query of `GET /v1/runs`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    #[param(value_type = Option<TenantId>)]
     tenant: Option<String>,
+    #[param(value_type = Option<NodeId>)]
     node: Option<String>,
+    #[param(value_type = Option<Cause>)]
     cause: Option<String>,
+    #[param(value_type = Option<RevisionNumber>)]
     revision: Option<String>,
     /// Begun at this time or later.
     since: Option<Timestamp>,
     /// Begun before this time.
     until: Option<Timestamp>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// The `next` of an earlier answer.
+    #[param(value_type = Option<RunId>)]
     cursor: Option<String>,
 }
 
 /// The body of `GET /v1/runs`: newest first, without replies and logs.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Runs {
     runs: Vec<Summary>,
     /// The cursor of the next page, which may be empty and have another behind it; `null` on the last.
     next: Option<RunId>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunSummary)]
 struct Summary {
     id: RunId,
     tenant: TenantId,
@@ -68,7 +76,8 @@ struct Summary {
 }
 
 /// The body of `GET /v1/runs/{id}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunRecord)]
 pub(super) struct Whole {
     #[serde(flatten)]
     summary: Summary,
@@ -114,7 +123,7 @@ pub(super) async fn show(
 }
 
 /// The query of `GET /v1/tenants/{tenant}/usage`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
     since: Option<Timestamp>,
@@ -122,7 +131,7 @@ pub(super) struct Span {
 }
 
 /// The body of `GET /v1/tenants/{tenant}/usage`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct UsageOfTenant {
     tenant: TenantId,
     /// The beginning of the first hour that counts.

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use http::StatusCode;
 use model::{NodeId, TenantId, WebhookSecret};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::auth::Caller;
 use super::input::{Body, Path};
 use super::keys::after_now;
+use super::output::{Created, Done};
 use super::problem::Problem;
 use crate::signature::Secret;
 use crate::state::State;
@@ -21,17 +22,20 @@ use crate::stored;
 /// A secret that can be guessed protects nothing.
 const MIN_SECRET_BYTES: usize = 16;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Secrets {
     secrets: Vec<WebhookSecret>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewSecret)]
 pub(super) struct Wanted {
+    #[schema(value_type = String, min_length = 16)]
     secret: Zeroizing<String>,
     /// How long the secret that the node has already is still good, such as `24h`.
     #[serde(default, with = "humantime_serde::option")]
+    #[schema(value_type = Option<String>)]
     retire_older_in: Option<Duration>,
 }
 
@@ -50,7 +54,7 @@ pub(super) async fn add(
     Extension(caller): Extension<Caller>,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<WebhookSecret>), Problem> {
+) -> Result<Created<Json<WebhookSecret>>, Problem> {
     if wanted.secret.len() < MIN_SECRET_BYTES {
         return Err(Problem::invalid(format!(
             "the secret is too short: use at least {MIN_SECRET_BYTES} characters, such as the output of `openssl rand -hex 32`"
@@ -69,16 +73,16 @@ pub(super) async fn add(
     }
     let made = storage.add_secret(&tenant, &node, &wanted.secret, retire_at, &caller.actor).await?;
     stored::refresh(&state, &tenant, &node).await?;
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok(Created(Json(made)))
 }
 
-/// `DELETE …/secrets/{secret}`
+/// `DELETE …/secrets/{id}`
 pub(super) async fn delete(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path((tenant, node, secret)): Path<(TenantId, NodeId, String)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     state.stored.storage.delete_secret(&tenant, &node, &secret, &caller.actor).await?;
     stored::refresh(&state, &tenant, &node).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

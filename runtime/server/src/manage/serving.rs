@@ -4,22 +4,26 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
+use jiff::Timestamp;
 use model::{ArtifactId, Limits, NodeId, OnBreak, RevisionNumber, TenantId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::auth::Caller;
 use crate::directory::{self, Condition, Live};
-use crate::state::{Reload, State};
+use crate::state::{self, State};
 
 /// The body of `GET /v1/nodes`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ServingNodes)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
     /// How the files were last taken over, the start included; `null` while the server starts.
     last_reload: Option<Reload>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ServingNode)]
 struct Node {
     tenant: TenantId,
     node: NodeId,
@@ -40,7 +44,7 @@ struct Node {
     tenant_runs: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Source {
     File(String),
@@ -55,8 +59,18 @@ pub(super) async fn list(Shared(state): Shared<Arc<State>>, Extension(caller): E
     let nodes = nodes.filter(|live| caller.tenant.as_ref().is_none_or(|own| *own == live.tenant));
     Json(Nodes {
         nodes: nodes.map(|live| Node::of(live)).collect(),
-        last_reload: state.last_reload.load_full().map(|reload| Reload::clone(&reload)),
+        last_reload: state.last_reload.load_full().map(|reload| Reload::of(&reload)),
     })
+}
+
+/// How a reload went.
+#[derive(Serialize, ToSchema)]
+struct Reload {
+    at: Timestamp,
+    /// Whether the new configuration serves. A node's own artifact may be bad all the same.
+    taken_over: bool,
+    /// What is wrong, nodes included.
+    problems: Vec<String>,
 }
 
 impl Source {
@@ -65,6 +79,12 @@ impl Source {
             directory::Source::File(path) => Self::File(path.display().to_string()),
             directory::Source::Stored { revision, .. } => Self::Revision(*revision),
         }
+    }
+}
+
+impl Reload {
+    fn of(reload: &state::Reload) -> Self {
+        Self { at: reload.at, taken_over: reload.taken_over, problems: reload.problems.clone() }
     }
 }
 

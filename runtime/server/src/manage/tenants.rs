@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use http::StatusCode;
 use model::{Tenant, TenantId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::input::{Body, Path};
+use super::output::{Created, Done};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Tenants {
     tenants: Vec<Tenant>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTenant {
     id: TenantId,
@@ -35,9 +36,9 @@ pub(super) async fn create(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Body(new): Body<NewTenant>,
-) -> Result<(StatusCode, Json<Tenant>), Problem> {
+) -> Result<Created<Json<Tenant>>, Problem> {
     let tenant = state.stored.storage.create_tenant(&new.id, &caller.actor).await?;
-    Ok((StatusCode::CREATED, Json(tenant)))
+    Ok(Created(Json(tenant)))
 }
 
 /// `GET /v1/tenants/{tenant}`
@@ -50,8 +51,8 @@ pub(super) async fn delete(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<TenantId>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     state.stored.storage.delete_tenant(&id, &caller.actor).await?;
     stored::refresh_all(&state, Some(&id)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

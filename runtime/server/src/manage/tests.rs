@@ -10,6 +10,7 @@ use super::*;
 
 mod access;
 mod deploying;
+mod description;
 
 use crate::recorder::tests::{record, reply};
 use crate::state::tests::state;
@@ -33,8 +34,10 @@ async fn get(state: &Arc<State>, path: &str, token: Option<&str>) -> (StatusCode
 
 async fn ask(state: &Arc<State>, request: Request<Body>) -> (StatusCode, Value) {
     let service = TowerToHyperService::new(router(Arc::clone(state)));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = service.call(request).await.unwrap();
     let status = response.status();
+    description::must_tell_of(state, &method, &path, status);
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }

@@ -8,23 +8,26 @@ use model::{Event, Limits, NodeId, Revision, RevisionNumber, Run, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::input::{Body, Path};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Trial)]
 pub(super) struct Wanted {
     /// Handed to the handler byte for byte.
+    #[schema(value_type = Object)]
     event: Box<RawValue>,
     /// Absent: the live one.
     revision: Option<RevisionNumber>,
 }
 
 /// All that is known of the run. It is not among the records of the node.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Tried {
     revision: RevisionNumber,
     limits: Limits,
