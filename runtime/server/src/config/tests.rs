@@ -110,7 +110,7 @@ fn every_problem_is_reported_at_its_line() {
       codenode.toml:5: `front_door.body_timeout` is "soon": it must be a time such as "10s" or "500ms"
       codenode.toml:6: `front_door.tls` needs both `certificate` and `key`, or neither
       codenode.toml:8: `management.token` is too short: use at least 16 characters, such as the output of `openssl rand -hex 32`
-      codenode.toml:10: `sandbox.runs` is 0: it must be from 1 to 10000
+      codenode.toml:10: `sandbox.runs` is 0: it must be from 1 to 2000
       codenode.toml:11: `sandbox.stack` is 1.0 KiB: it must be from 64.0 KiB to 16.0 MiB
       codenode.toml:12: `limits` is out of range: the limit `wall_time` is 40s: it must be above zero and at most 28s
       codenode.toml:14: `limits.memory` is true: it must be a size such as "64 MiB"
