@@ -190,7 +190,7 @@ pub(crate) async fn keep(state: Arc<State>, stop: CancellationToken) {
     match timeout(LAST_WRITE_TIME, recorder.settle(storage)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            error!(%error, lost = recorder.standing().waiting, "the last run records could not be written")
+            error!(%error, lost = recorder.standing().waiting, "the last run records could not be written");
         }
         Err(_) => error!(lost = recorder.standing().waiting, "the last run records could not be written in time"),
     }
