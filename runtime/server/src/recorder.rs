@@ -17,8 +17,6 @@ use tracing::{debug, error, info, warn};
 use crate::config::Records;
 use crate::state::State;
 
-/// As long may a record wait before it is written.
-const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two attempts to write where one has failed.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// Between two searches for records that are too old or too many.
@@ -171,7 +169,7 @@ pub(crate) async fn keep(state: Arc<State>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            () = sleep(if is_failing { TRY_AGAIN } else { WRITE_INTERVAL }) => {}
+            () = sleep(if is_failing { TRY_AGAIN } else { recorder.policy.write_interval }) => {}
             () = recorder.half_full.notified(), if !is_failing => {}
         }
         let settled = recorder.settle(storage).await;

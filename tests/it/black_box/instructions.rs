@@ -22,6 +22,8 @@ const MANY: u64 = 1_100;
 
 /// callgrind can reserve memory for one run only, and makes a run so slow that a tick of 1 ms would end its first slice.
 const SANDBOX: &str = "[sandbox]\nruns = 1\ntick = \"10ms\"\ncompile_memory = \"64 GiB\"\n";
+/// All records are written at the end: how many fit in a batch would hang on how slow the machine is.
+const RECORDS: &str = "[records]\nwrite_interval = \"1h\"\n";
 
 #[test]
 fn an_event_costs_as_many_instructions_as_its_baseline_says() {
@@ -79,7 +81,7 @@ fn instructions(cache: &Path, name: &str, request: &[u8], status: u16, events: u
         .args(["--tool=callgrind", "--trace-children=yes", "-q"])
         .arg(format!("--callgrind-out-file={}/%p", output.path().display()))
         .arg(CODENODE);
-    let sandbox = format!("{SANDBOX}cache_directory = {cache:?}\n");
+    let sandbox = format!("{RECORDS}{SANDBOX}cache_directory = {cache:?}\n");
     let server = Server::start_by(valgrind, "workers = 1", &(sandbox + &node(name, name, "")));
     let mut connection = Connection::open(server.front_door);
     for _ in 0..events {

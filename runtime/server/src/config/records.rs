@@ -11,13 +11,20 @@ pub struct Records {
     pub keep_time: Duration,
     /// What one tenant's records may take in storage; the oldest go first.
     pub keep_bytes: u64,
+    /// As long may a record wait before it is written; those that are read are written first.
+    pub write_interval: Duration,
     /// What records that wait to be written may take in memory; more are dropped, and counted.
     pub waiting_bytes: u64,
 }
 
 impl Default for Records {
     fn default() -> Self {
-        Self { keep_time: Duration::from_secs(7 * 86_400), keep_bytes: 256 << 20, waiting_bytes: 32 << 20 }
+        Self {
+            keep_time: Duration::from_secs(7 * 86_400),
+            keep_bytes: 256 << 20,
+            write_interval: Duration::from_secs(1),
+            waiting_bytes: 32 << 20,
+        }
     }
 }
 
@@ -27,6 +34,7 @@ impl Records {
         let records = Self {
             keep_time: section.duration("keep_time", default.keep_time),
             keep_bytes: section.size("keep_size", default.keep_bytes),
+            write_interval: section.duration("write_interval", default.write_interval),
             waiting_bytes: section.size("waiting_size", default.waiting_bytes),
         };
         section.finish();
