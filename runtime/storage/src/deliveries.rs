@@ -7,12 +7,12 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::change::failed;
-use crate::column::{count, damaged, number, optional_number, optional_parsed, parsed, text};
+use crate::column::{count, damaged, optional_number, optional_parsed, parsed};
 use crate::database::within;
+use crate::retention::Rows;
 use crate::{Result, Storage};
 
-/// Rows that one statement removes: a lock is held no longer than that takes.
-const REMOVED_AT_ONCE: i64 = 500;
+const DELIVERIES: Rows = Rows { table: "deliveries", key: "tenant, node, digest", age: "expires_at" };
 
 /// What tells one delivery from another: repeated, it has the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,48 +113,8 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`](crate::StorageError::Unavailable); what was removed until then stays removed.
     pub async fn forget_deliveries(&self, tenant_bytes: u64) -> Result<()> {
-        let now = Timestamp::now().as_millisecond();
-        let sql = format!(
-            "DELETE FROM deliveries WHERE (tenant, node, digest) IN
-                 (SELECT tenant, node, digest FROM deliveries WHERE expires_at < $1 LIMIT {REMOVED_AT_ONCE})"
-        );
-        loop {
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(now);
-            if self.remove(query).await? < REMOVED_AT_ONCE.unsigned_abs() {
-                break;
-            }
-        }
-        let sizes = sqlx::query("SELECT tenant, CAST(SUM(bytes) AS BIGINT) AS bytes FROM deliveries GROUP BY tenant");
-        for row in self.database.read("weigh deliveries", sizes.fetch_all(&self.database.pool)).await? {
-            let bytes: u64 = number(&row, "bytes")?;
-            if bytes > tenant_bytes {
-                self.shorten_deliveries(text(&row, "tenant")?, bytes - tenant_bytes).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes a tenant's oldest answers until that much is free.
-    async fn shorten_deliveries(&self, tenant: String, mut too_much: u64) -> Result<()> {
-        while too_much > 0 {
-            let sql = format!(
-                "SELECT expires_at, bytes FROM deliveries WHERE tenant = $1 AND bytes > 0 ORDER BY expires_at LIMIT {REMOVED_AT_ONCE}"
-            );
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.clone());
-            let rows = self.database.read("weigh deliveries", query.fetch_all(&self.database.pool)).await?;
-            let mut newest: Option<i64> = None;
-            for row in &rows {
-                if too_much == 0 {
-                    break;
-                }
-                too_much = too_much.saturating_sub(number(row, "bytes")?);
-                newest = Some(number(row, "expires_at")?);
-            }
-            let Some(newest) = newest else { break };
-            let query = sqlx::query("DELETE FROM deliveries WHERE tenant = $1 AND bytes > 0 AND expires_at <= $2");
-            self.remove(query.bind(tenant.clone()).bind(newest)).await?;
-        }
-        Ok(())
+        self.remove_older(&DELIVERIES, Timestamp::now().as_millisecond()).await?;
+        self.remove_beyond(&DELIVERIES, tenant_bytes).await
     }
 }
 

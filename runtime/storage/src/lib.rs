@@ -15,6 +15,7 @@ mod error;
 mod keys;
 mod nodes;
 mod objects;
+mod retention;
 mod revisions;
 mod runs;
 mod seal;

@@ -9,8 +9,9 @@ use model::{Record, RunId, TenantId};
 use sqlx::{Any, Transaction};
 
 use crate::change::failed;
-use crate::column::{count, number, parsed, text};
+use crate::column::count;
 use crate::database::within;
+use crate::retention::Rows;
 use crate::{Result, Storage, StorageError};
 
 pub use page::RunPages;
@@ -19,10 +20,10 @@ pub use search::{FoundRuns, RunFilter};
 use crate::usage::add_usage;
 use page::{MOST_SPAN, Page};
 
-/// Rows that one statement removes: a lock is held no longer than that takes.
-const REMOVED_AT_ONCE: i64 = 500;
 /// As long is it told what a tenant used.
 const USAGE_DAYS: i64 = 400;
+const RUN_PAGES: Rows = Rows { table: "run_pages", key: "tenant, node, last", age: "last" };
+const USAGE: Rows = Rows { table: "usage", key: "tenant, node, hour", age: "hour" };
 
 impl Storage {
     /// Keeps these records, and adds them to what their nodes used: all of them or none. May be tried again after an error, whatever became of it.
@@ -74,51 +75,10 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`]; what was removed until then stays removed.
     pub async fn forget_runs(&self, oldest: Timestamp, tenant_bytes: u64) -> Result<()> {
-        let aged = RunId::first_at(oldest).to_string();
-        let sql = format!(
-            "DELETE FROM run_pages WHERE last IN (SELECT last FROM run_pages WHERE last < $1 LIMIT {REMOVED_AT_ONCE})"
-        );
-        while self.remove(sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(aged.clone())).await?
-            == REMOVED_AT_ONCE.unsigned_abs()
-        {}
+        self.remove_older(&RUN_PAGES, RunId::first_at(oldest).to_string()).await?;
         let long_ago = oldest.min(Timestamp::now()).as_millisecond() - USAGE_DAYS * 86_400_000;
-        self.remove(sqlx::query("DELETE FROM usage WHERE hour < $1").bind(long_ago)).await?;
-        let sizes = sqlx::query("SELECT tenant, CAST(SUM(bytes) AS BIGINT) AS bytes FROM run_pages GROUP BY tenant");
-        for row in self.database.read("weigh run records", sizes.fetch_all(&self.database.pool)).await? {
-            let bytes: u64 = number(&row, "bytes")?;
-            if bytes > tenant_bytes {
-                self.shorten(&parsed(&row, "tenant")?, bytes - tenant_bytes).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes a tenant's oldest pages until that much is free.
-    async fn shorten(&self, tenant: &TenantId, mut too_much: u64) -> Result<()> {
-        while too_much > 0 {
-            let sql =
-                format!("SELECT last, bytes FROM run_pages WHERE tenant = $1 ORDER BY last LIMIT {REMOVED_AT_ONCE}");
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.as_str().to_owned());
-            let rows = self.database.read("weigh run records", query.fetch_all(&self.database.pool)).await?;
-            let mut newest = None;
-            for row in &rows {
-                if too_much == 0 {
-                    break;
-                }
-                too_much = too_much.saturating_sub(number(row, "bytes")?);
-                newest = Some(text(row, "last")?);
-            }
-            let Some(newest) = newest else { break };
-            let query = sqlx::query("DELETE FROM run_pages WHERE tenant = $1 AND last <= $2");
-            self.remove(query.bind(tenant.as_str().to_owned()).bind(newest)).await?;
-        }
-        Ok(())
-    }
-
-    /// How many rows went.
-    pub(crate) async fn remove(&self, query: sqlx::query::Query<'_, Any, sqlx::any::AnyArguments>) -> Result<u64> {
-        let done = self.database.read("remove what is too old", query.execute(&self.database.pool)).await?;
-        Ok(done.rows_affected())
+        self.remove_older(&USAGE, long_ago).await?;
+        self.remove_beyond(&RUN_PAGES, tenant_bytes).await
     }
 }
 

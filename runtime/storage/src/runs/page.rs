@@ -53,11 +53,6 @@ impl RunPages {
         Ok(Self(pages))
     }
 
-    /// What they take in memory, about.
-    pub fn bytes(&self) -> usize {
-        self.0.iter().map(|page| size_of::<Page>() + page.body.len()).sum()
-    }
-
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Page> {
         self.0.iter()
     }

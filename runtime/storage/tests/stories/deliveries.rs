@@ -1,7 +1,5 @@
 //! Deliveries: claimed by one, answered once, forgotten in time.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use model::{Cause, RunId};
@@ -91,14 +89,19 @@ on_both! {
         assert_eq!(step(&storage, DeliveryStep::Claim(claim(1))).await, Claimed::Ours, "swept or not");
         for number in 2..12 {
             let kept = claim(number);
+            let expires_at = kept.expires_at + SignedDuration::from_millis(number.into());
+            let kept = DeliveryClaim { expires_at, ..kept };
             step(&storage, DeliveryStep::Answer(kept.clone(), answer(&kept, 1000))).await;
-            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         storage.forget_deliveries(3500).await.unwrap();
         let stands = async |number| step(&storage, DeliveryStep::Claim(claim(number))).await;
         assert_eq!(stands(1).await, Claimed::Taken, "what runs is not forgotten");
-        assert_eq!(stands(2).await, Claimed::Ours, "the oldest answer");
-        assert!(matches!(stands(11).await, Claimed::Answered(_)), "the newest answer");
+        for old in 2..9 {
+            assert_eq!(stands(old).await, Claimed::Ours, "answer {old} is one of the oldest");
+        }
+        for new in 9..12 {
+            assert!(matches!(stands(new).await, Claimed::Answered(_)), "answer {new} is one of the newest");
+        }
     }
 
     async fn a_tenant_takes_its_deliveries_along(ground) {
