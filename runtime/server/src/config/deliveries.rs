@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model::Door;
+
 use super::document::Section;
 
 /// What is kept of deliveries that may be repeated.
@@ -23,7 +25,7 @@ impl Deliveries {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let default = Self::default();
         let deliveries = Self {
-            keep_time: section.duration("keep_time", default.keep_time),
+            keep_time: section.duration_in("keep_time", Door::REPEAT_WINDOWS, default.keep_time),
             keep_bytes: section.size("keep_size", default.keep_bytes),
         };
         section.finish();

@@ -3,6 +3,7 @@
 //! It knows TOML and the environment, but none of our keys.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -178,6 +179,44 @@ impl<'d> Section<'d> {
             Raw::Variable(text) => text.parse().ok(),
             Raw::Text(_) | Raw::Boolean(_) | Raw::Other(_) => None,
         })
+    }
+
+    pub(super) fn duration_in(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<Duration>,
+        default: Duration,
+    ) -> Duration {
+        self.optional_duration_in(key, range).unwrap_or(default)
+    }
+
+    pub(super) fn optional_duration_in(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let time = self.optional_duration(key)?;
+        self.check_range(key, &time, &range, |time| humantime::format_duration(*time).to_string());
+        Some(time)
+    }
+
+    pub(super) fn size_in(&mut self, key: &'static str, range: RangeInclusive<u64>, default: u64) -> u64 {
+        let bytes = self.size(key, default);
+        self.check_range(key, &bytes, &range, |bytes| ByteSize(*bytes).to_string());
+        bytes
+    }
+
+    pub(super) fn count_in(&mut self, key: &'static str, range: RangeInclusive<u32>, default: u32) -> u32 {
+        let count = self.count(key, default);
+        self.check_range(key, &count, &range, u32::to_string);
+        count
+    }
+
+    fn check_range<V: PartialOrd>(&self, key: &str, value: &V, range: &RangeInclusive<V>, shown: fn(&V) -> String) {
+        if !range.contains(value) {
+            let (value, least, most) = (shown(value), shown(range.start()), shown(range.end()));
+            self.wrong_key(key, format!("is {value}: it must be from {least} to {most}"));
+        }
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> bool {

@@ -1,8 +1,17 @@
 //! `[records]`: how long it is kept what ran.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::document::Section;
+
+/// As humantime counts it, in seconds.
+const YEAR: u64 = 31_557_600;
+const KEEP_TIMES: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(YEAR);
+/// Quicker, and each record would cost a transaction; slower, and a host that is killed loses much.
+const WRITE_INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+/// There is always room for the longest record: a reply of 4 MiB and a log of 1 MiB.
+const WAITING_BYTES: RangeInclusive<u64> = (8 << 20)..=(4 << 30);
 
 /// What is kept of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +41,10 @@ impl Records {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let default = Self::default();
         let records = Self {
-            keep_time: section.duration("keep_time", default.keep_time),
+            keep_time: section.duration_in("keep_time", KEEP_TIMES, default.keep_time),
             keep_bytes: section.size("keep_size", default.keep_bytes),
-            write_interval: section.duration("write_interval", default.write_interval),
-            waiting_bytes: section.size("waiting_size", default.waiting_bytes),
+            write_interval: section.duration_in("write_interval", WRITE_INTERVALS, default.write_interval),
+            waiting_bytes: section.size_in("waiting_size", WAITING_BYTES, default.waiting_bytes),
         };
         section.finish();
         records

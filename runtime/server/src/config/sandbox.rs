@@ -4,12 +4,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
-
 use super::document::Section;
 
 /// Each reserves address space, of which a process has 128 TiB: there is none for 3,000.
 const MOST_RUNS: u32 = 2_000;
+const COMPILING: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
@@ -64,45 +63,22 @@ impl Runs {
         let default = Self::default();
         let runs = Self {
             cache_directory: section.path("cache_directory").unwrap_or(default.cache_directory),
-            runs: section.count("runs", default.runs),
-            queue: section.count("queue", default.queue),
-            queue_wait: section.duration("queue_wait", default.queue_wait),
-            loaded: section.count("loaded", default.loaded),
-            loaded_bytes: section.size("loaded_size", default.loaded_bytes),
-            stack_bytes: section.size("stack", default.stack_bytes),
-            tick: section.duration("tick", default.tick),
-            compile_memory_bytes: section.size("compile_memory", default.compile_memory_bytes),
-            compile_cpu_time: section.duration("compile_cpu_time", default.compile_cpu_time),
-            compile_wall_time: section.duration("compile_wall_time", default.compile_wall_time),
+            runs: section.count_in("runs", 1..=MOST_RUNS, default.runs),
+            queue: section.count_in("queue", 0..=100_000, default.queue),
+            queue_wait: section.duration_in("queue_wait", Duration::ZERO..=Duration::from_secs(10), default.queue_wait),
+            loaded: section.count_in("loaded", 1..=::sandbox::MAX_LOADED, default.loaded),
+            loaded_bytes: section.size_in("loaded_size", MIB..=1024 * 1024 * MIB, default.loaded_bytes),
+            stack_bytes: section.size_in("stack", 64 * KIB..=16 * MIB, default.stack_bytes),
+            tick: section.duration_in("tick", Duration::from_millis(1)..=Duration::from_millis(10), default.tick),
+            compile_memory_bytes: section.size_in(
+                "compile_memory",
+                64 * MIB..=64 * 1024 * MIB,
+                default.compile_memory_bytes,
+            ),
+            compile_cpu_time: section.duration_in("compile_cpu_time", COMPILING, default.compile_cpu_time),
+            compile_wall_time: section.duration_in("compile_wall_time", COMPILING, default.compile_wall_time),
         };
-        let count = |count: u32| count.to_string();
-        check(&section, "runs", &runs.runs, 1..=MOST_RUNS, count);
-        check(&section, "queue", &runs.queue, 0..=100_000, count);
-        check(&section, "loaded", &runs.loaded, 1..=::sandbox::MAX_LOADED, count);
-        let size = |bytes: u64| ByteSize(bytes).to_string();
-        check(&section, "stack", &runs.stack_bytes, 64 * KIB..=16 * MIB, size);
-        check(&section, "loaded_size", &runs.loaded_bytes, MIB..=1024 * 1024 * MIB, size);
-        check(&section, "compile_memory", &runs.compile_memory_bytes, 64 * MIB..=64 * 1024 * MIB, size);
-        let time = |time: Duration| humantime::format_duration(time).to_string();
-        check(&section, "queue_wait", &runs.queue_wait, Duration::ZERO..=Duration::from_secs(10), time);
-        check(&section, "tick", &runs.tick, Duration::from_millis(1)..=Duration::from_millis(10), time);
-        let compiling = Duration::from_secs(1)..=Duration::from_secs(3600);
-        check(&section, "compile_cpu_time", &runs.compile_cpu_time, compiling.clone(), time);
-        check(&section, "compile_wall_time", &runs.compile_wall_time, compiling, time);
         section.finish();
         runs
-    }
-}
-
-fn check<V: PartialOrd + Copy>(
-    section: &Section<'_>,
-    key: &str,
-    value: &V,
-    range: RangeInclusive<V>,
-    shown: impl Fn(V) -> String,
-) {
-    if !range.contains(value) {
-        let (value, least, most) = (shown(*value), shown(*range.start()), shown(*range.end()));
-        section.wrong_key(key, format!("is {value}: it must be from {least} to {most}"));
     }
 }

@@ -108,7 +108,7 @@ fn read_node(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) 
         verifier,
         schemes,
         allow_unsigned,
-        repeat_window: read_repeat_window(&mut section),
+        repeat_window: section.optional_duration_in("repeat_window", Door::REPEAT_WINDOWS),
         limits: limits::read(section.section("limits"), host),
         end_node: section.flag("end_node"),
         human_assistance: section.flag("human_assistance"),
@@ -154,14 +154,6 @@ fn read_schemes(section: &mut Section<'_>) -> Vec<Scheme> {
         }
     }
     if schemes.is_empty() { vec![Scheme::Sha1, Scheme::Sha256] } else { schemes }
-}
-
-fn read_repeat_window(section: &mut Section<'_>) -> Option<Duration> {
-    let window = section.optional_duration("repeat_window")?;
-    if !Door::REPEAT_WINDOWS.contains(&window) {
-        section.wrong_key("repeat_window", "must be from 1s to 7days");
-    }
-    Some(window)
 }
 
 fn read_on_break(section: &mut Section<'_>) -> OnBreak {

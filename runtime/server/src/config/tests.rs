@@ -84,6 +84,12 @@ fn every_problem_is_reported_at_its_line() {
         [sandbox]
         runs = 0
         stack = "1 KiB"
+        [records]
+        keep_time = "0s"
+        write_interval = "1us"
+        waiting_size = 0
+        [deliveries]
+        keep_time = "8days"
         [limits]
         wall_time = "40s"
         memory = true
@@ -104,7 +110,7 @@ fn every_problem_is_reported_at_its_line() {
         bot_break_text = "Sorry"
     "#;
     insta::assert_snapshot!(problems(text), @r#"
-    the configuration has 21 problems:
+    the configuration has 25 problems:
       codenode.toml:3: `front_door.listen` is "here": it must be an address with a port, such as "0.0.0.0:8080"
       codenode.toml:4: `front_door.workers` is -1: it must be a whole number, not below zero
       codenode.toml:5: `front_door.body_timeout` is "soon": it must be a time such as "10s" or "500ms"
@@ -112,20 +118,24 @@ fn every_problem_is_reported_at_its_line() {
       codenode.toml:8: `management.token` is too short: use at least 16 characters, such as the output of `openssl rand -hex 32`
       codenode.toml:10: `sandbox.runs` is 0: it must be from 1 to 2000
       codenode.toml:11: `sandbox.stack` is 1.0 KiB: it must be from 64.0 KiB to 16.0 MiB
-      codenode.toml:12: `limits` is out of range: the limit `wall_time` is 40s: it must be above zero and at most 28s
-      codenode.toml:14: `limits.memory` is true: it must be a size such as "64 MiB"
-      codenode.toml:16: `log.level` must be "error", "warn", "info", "debug" or "trace", or a filter such as "info,server=debug"
-      codenode.toml:17: `log.format` is "xml": it must be "auto" or "text" or "json"
-      codenode.toml:18: `tenants.no id` does not name a tenant: `no id` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
-      codenode.toml:20: `tenants.acme.quota` is out of range: the quota `runs` is 0: it must be above zero and at most 10000
-      codenode.toml:21: `tenants.acme.nodes.N.artifact` is missing: give the path of the compiled handler, such as "order-status.wasm"
-      codenode.toml:21: `tenants.acme.nodes.N.bot_break_text` is missing: on_break = "say" needs the text that the user is shown
-      codenode.toml:22: `tenants.acme.nodes.N.secrets` is empty: give one or two, or say allow_unsigned = true to take events from anybody
-      codenode.toml:25: `tenants.acme.nodes.M.artifact` must be a path in quotes, and not empty
-      codenode.toml:26: `tenants.acme.nodes.M.allow_unsigned` makes the secrets useless: remove one of the two
-      codenode.toml:27: `tenants.acme.nodes.M.secrets` cannot be used: a node holds at most two live secrets; retire one first
-      codenode.toml:28: `tenants.acme.nodes.M.schemes` must hold only "sha1", "sha256" or "standard"
-      codenode.toml:29: `tenants.acme.nodes.M.bot_break_text` would never be said: add on_break = "say", or remove it
+      codenode.toml:13: `records.keep_time` is 0s: it must be from 1m to 1year
+      codenode.toml:14: `records.write_interval` is 1us: it must be from 10ms to 1h
+      codenode.toml:15: `records.waiting_size` is 0 B: it must be from 8.0 MiB to 4.0 GiB
+      codenode.toml:17: `deliveries.keep_time` is 8days: it must be from 1s to 7days
+      codenode.toml:18: `limits` is out of range: the limit `wall_time` is 40s: it must be above zero and at most 28s
+      codenode.toml:20: `limits.memory` is true: it must be a size such as "64 MiB"
+      codenode.toml:22: `log.level` must be "error", "warn", "info", "debug" or "trace", or a filter such as "info,server=debug"
+      codenode.toml:23: `log.format` is "xml": it must be "auto" or "text" or "json"
+      codenode.toml:24: `tenants.no id` does not name a tenant: `no id` is not a valid id: use 1 to 63 letters, digits, `_` or `-`, the first a letter or a digit
+      codenode.toml:26: `tenants.acme.quota` is out of range: the quota `runs` is 0: it must be above zero and at most 10000
+      codenode.toml:27: `tenants.acme.nodes.N.artifact` is missing: give the path of the compiled handler, such as "order-status.wasm"
+      codenode.toml:27: `tenants.acme.nodes.N.bot_break_text` is missing: on_break = "say" needs the text that the user is shown
+      codenode.toml:28: `tenants.acme.nodes.N.secrets` is empty: give one or two, or say allow_unsigned = true to take events from anybody
+      codenode.toml:31: `tenants.acme.nodes.M.artifact` must be a path in quotes, and not empty
+      codenode.toml:32: `tenants.acme.nodes.M.allow_unsigned` makes the secrets useless: remove one of the two
+      codenode.toml:33: `tenants.acme.nodes.M.secrets` cannot be used: a node holds at most two live secrets; retire one first
+      codenode.toml:34: `tenants.acme.nodes.M.schemes` must hold only "sha1", "sha256" or "standard"
+      codenode.toml:35: `tenants.acme.nodes.M.bot_break_text` would never be said: add on_break = "say", or remove it
     "#);
 }
 
