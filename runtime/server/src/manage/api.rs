@@ -51,51 +51,28 @@ fn name<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error
 }
 
 /// How axum, the document and the table call a method.
-struct Verb(MethodFilter, HttpMethod, Method);
+pub(super) struct Verb(MethodFilter, HttpMethod, Method);
+
+pub(super) const GET: Verb = Verb(MethodFilter::GET, HttpMethod::Get, Method::GET);
+pub(super) const POST: Verb = Verb(MethodFilter::POST, HttpMethod::Post, Method::POST);
+pub(super) const PUT: Verb = Verb(MethodFilter::PUT, HttpMethod::Put, Method::PUT);
+pub(super) const DELETE: Verb = Verb(MethodFilter::DELETE, HttpMethod::Delete, Method::DELETE);
 
 impl Api {
     pub(super) fn new(state: Arc<State>) -> Self {
         Self { state, router: Router::new(), routes: Vec::new(), drafts: Vec::new() }
     }
 
-    pub(super) fn get<T: 'static, H: Operation<T>>(
+    /// A route for those with the role.
+    pub(super) fn on<T: 'static, H: Operation<T>>(
         self,
+        verb: Verb,
         path: &'static str,
         role: Role,
         summary: &'static str,
         handler: H,
     ) -> Self {
-        self.on(Verb(MethodFilter::GET, HttpMethod::Get, Method::GET), path, Some(role), summary, handler)
-    }
-
-    pub(super) fn post<T: 'static, H: Operation<T>>(
-        self,
-        path: &'static str,
-        role: Role,
-        summary: &'static str,
-        handler: H,
-    ) -> Self {
-        self.on(Verb(MethodFilter::POST, HttpMethod::Post, Method::POST), path, Some(role), summary, handler)
-    }
-
-    pub(super) fn put<T: 'static, H: Operation<T>>(
-        self,
-        path: &'static str,
-        role: Role,
-        summary: &'static str,
-        handler: H,
-    ) -> Self {
-        self.on(Verb(MethodFilter::PUT, HttpMethod::Put, Method::PUT), path, Some(role), summary, handler)
-    }
-
-    pub(super) fn delete<T: 'static, H: Operation<T>>(
-        self,
-        path: &'static str,
-        role: Role,
-        summary: &'static str,
-        handler: H,
-    ) -> Self {
-        self.on(Verb(MethodFilter::DELETE, HttpMethod::Delete, Method::DELETE), path, Some(role), summary, handler)
+        self.route(verb, path, Some(role), summary, handler)
     }
 
     /// A GET for everybody, key or not.
@@ -105,7 +82,7 @@ impl Api {
         summary: &'static str,
         handler: H,
     ) -> Self {
-        self.on(Verb(MethodFilter::GET, HttpMethod::Get, Method::GET), path, None, summary, handler)
+        self.route(GET, path, None, summary, handler)
     }
 
     /// Says of the last route what it may answer beside what its handler's type tells: what is found wrong in the state of things.
@@ -128,7 +105,7 @@ impl Api {
         Finished { router, routes: self.routes, document }
     }
 
-    fn on<T: 'static, H: Operation<T>>(
+    fn route<T: 'static, H: Operation<T>>(
         mut self,
         verb: Verb,
         path: &'static str,

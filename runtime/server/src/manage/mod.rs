@@ -33,7 +33,7 @@ use model::Role;
 pub(crate) use auth::WrongKeys;
 
 use crate::state::State;
-use api::{Api, Finished};
+use api::{Api, DELETE, Finished, GET, POST, PUT};
 use auth::Guard;
 use problem::Problem;
 
@@ -73,12 +73,50 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 
 /// Every path of the API, with the least role that may call it. What is of a tenant's takes a key of that tenant's, or an operator's.
 fn table_of_contents(state: Arc<State>) -> Finished {
-    use Role::{Admin, Deploy, Operator, Read};
+    let api = Api::new(state)
+        .on(GET, "/v1", Role::Read, "The paths of the API", description::contents)
+        .open("/v1/openapi.json", "The API as an OpenAPI document", description::document)
+        .open("/v1/docs", "The same as a page", description::page);
+    what_happened(a_node(artifacts_and_nodes(tenants_and_keys(api)))).finished()
+}
+
+fn tenants_and_keys(api: Api) -> Api {
+    use Role::{Admin, Operator, Read};
     const TENANT: &str = "/v1/tenants/{tenant}";
     const KEYS: &str = "/v1/tenants/{tenant}/keys";
+    const KEY: &str = "/v1/tenants/{tenant}/keys/{id}";
+    api.on(GET, "/v1/tenants", Operator, "All tenants, the oldest first", tenants::list)
+        .on(POST, "/v1/tenants", Operator, "Make a tenant", tenants::create)
+        .or(CONFLICT)
+        .on(GET, TENANT, Read, "One tenant", tenants::show)
+        .on(DELETE, TENANT, Operator, "Remove a tenant with its keys, nodes, revisions and secrets", tenants::delete)
+        .on(GET, "/v1/keys", Operator, "The keys of operators", keys::list_operators)
+        .on(POST, "/v1/keys", Operator, "Make a key for an operator", keys::create_operators)
+        .on(DELETE, "/v1/keys/{id}", Operator, "Remove a key of an operator's", keys::delete_operators)
+        .on(GET, KEYS, Admin, "The keys of a tenant", keys::list)
+        .on(POST, KEYS, Admin, "Make a key for a tenant", keys::create)
+        .on(DELETE, KEY, Admin, "Remove a key of a tenant's", keys::delete)
+}
+
+fn artifacts_and_nodes(api: Api) -> Api {
+    use Role::{Admin, Deploy, Read};
     const ARTIFACTS: &str = "/v1/tenants/{tenant}/artifacts";
+    const ARTIFACT: &str = "/v1/tenants/{tenant}/artifacts/{artifact}";
     const NODES: &str = "/v1/tenants/{tenant}/nodes";
     const NODE: &str = "/v1/tenants/{tenant}/nodes/{node}";
+    api.on(GET, ARTIFACTS, Read, "The newest artifacts, 200 at most", artifacts::list)
+        .on(POST, ARTIFACTS, Deploy, "Upload, inspect and compile an artifact", artifacts::upload)
+        .or(REFUSED)
+        .on(GET, ARTIFACT, Read, "One artifact", artifacts::show)
+        .on(GET, NODES, Read, "The nodes of a tenant, the oldest first", nodes::list)
+        .on(POST, NODES, Admin, "Make a node", nodes::create)
+        .or(CONFLICT)
+        .on(GET, NODE, Read, "One node", nodes::show)
+        .on(DELETE, NODE, Admin, "Remove a node with its revisions and secrets", nodes::delete)
+}
+
+fn a_node(api: Api) -> Api {
+    use Role::{Admin, Deploy, Read};
     const DOOR: &str = "/v1/tenants/{tenant}/nodes/{node}/door";
     const REVISIONS: &str = "/v1/tenants/{tenant}/nodes/{node}/revisions";
     const REVISION: &str = "/v1/tenants/{tenant}/nodes/{node}/revisions/{revision}";
@@ -86,58 +124,38 @@ fn table_of_contents(state: Arc<State>) -> Finished {
     const PROMOTE: &str = "/v1/tenants/{tenant}/nodes/{node}/promote";
     const ROLL_BACK: &str = "/v1/tenants/{tenant}/nodes/{node}/roll-back";
     const TEST: &str = "/v1/tenants/{tenant}/nodes/{node}/test";
-    const USAGE: &str = "/v1/tenants/{tenant}/usage";
     const SECRETS: &str = "/v1/tenants/{tenant}/nodes/{node}/secrets";
     const SECRET: &str = "/v1/tenants/{tenant}/nodes/{node}/secrets/{id}";
-    Api::new(state)
-        .get("/v1", Read, "The paths of the API", description::contents)
-        .open("/v1/openapi.json", "The API as an OpenAPI document", description::document)
-        .open("/v1/docs", "The same as a page", description::page)
-        .get("/v1/tenants", Operator, "All tenants, the oldest first", tenants::list)
-        .post("/v1/tenants", Operator, "Make a tenant", tenants::create)
+    api.on(PUT, DOOR, Admin, "Say which events a node takes", nodes::set_door)
+        .on(GET, REVISIONS, Read, "The revisions of a node, the newest first", revisions::list)
+        .on(POST, REVISIONS, Deploy, "Make the next revision, which runs once it is promoted", revisions::create)
+        .on(GET, REVISION, Read, "One revision", revisions::show)
+        .on(GET, DIFF, Read, "What a revision has that another one has not", revisions::diff)
         .or(CONFLICT)
-        .get(TENANT, Read, "One tenant", tenants::show)
-        .delete(TENANT, Operator, "Remove a tenant with its keys, nodes, revisions and secrets", tenants::delete)
-        .get("/v1/keys", Operator, "The keys of operators", keys::list_operators)
-        .post("/v1/keys", Operator, "Make a key for an operator", keys::create_operators)
-        .delete("/v1/keys/{id}", Operator, "Remove a key of an operator's", keys::delete_operators)
-        .get(KEYS, Admin, "The keys of a tenant", keys::list)
-        .post(KEYS, Admin, "Make a key for a tenant", keys::create)
-        .delete("/v1/tenants/{tenant}/keys/{id}", Admin, "Remove a key of a tenant's", keys::delete)
-        .get(ARTIFACTS, Read, "The newest artifacts, 200 at most", artifacts::list)
-        .post(ARTIFACTS, Deploy, "Upload, inspect and compile an artifact", artifacts::upload)
+        .on(POST, PROMOTE, Deploy, "Make a revision live, here before the answer comes", revisions::promote)
         .or(REFUSED)
-        .get("/v1/tenants/{tenant}/artifacts/{artifact}", Read, "One artifact", artifacts::show)
-        .get(NODES, Read, "The nodes of a tenant, the oldest first", nodes::list)
-        .post(NODES, Admin, "Make a node", nodes::create)
+        .on(POST, ROLL_BACK, Deploy, "Go back to the revision that was live before", revisions::roll_back)
         .or(CONFLICT)
-        .get(NODE, Read, "One node", nodes::show)
-        .delete(NODE, Admin, "Remove a node with its revisions and secrets", nodes::delete)
-        .put(DOOR, Admin, "Say which events a node takes", nodes::set_door)
-        .get(REVISIONS, Read, "The revisions of a node, the newest first", revisions::list)
-        .post(REVISIONS, Deploy, "Make the next revision of a node, which runs once it is promoted", revisions::create)
-        .get(REVISION, Read, "One revision", revisions::show)
-        .get(DIFF, Read, "What a revision has that another one has not", revisions::diff)
-        .or(CONFLICT)
-        .post(PROMOTE, Deploy, "Make a revision live; this host serves it when the answer comes", revisions::promote)
-        .or(REFUSED)
-        .post(ROLL_BACK, Deploy, "Go back to the revision that was live before", revisions::roll_back)
-        .or(CONFLICT)
-        .post(TEST, Deploy, "Try a revision on an event, without touching live traffic", trial::run)
+        .on(POST, TEST, Deploy, "Try a revision on an event, without touching live traffic", trial::run)
         .or(CONFLICT)
         .or(REFUSED)
-        .get(SECRETS, Read, "The secrets of a node's door, by their ids", secrets::list)
-        .post(SECRETS, Admin, "Give a node's door a secret", secrets::add)
+        .on(GET, SECRETS, Read, "The secrets of a node's door, by their ids", secrets::list)
+        .on(POST, SECRETS, Admin, "Give a node's door a secret", secrets::add)
         .or(CONFLICT)
-        .delete(SECRET, Admin, "Remove a secret: what is signed with it is refused from now on", secrets::delete)
-        .get("/v1/tenants/{tenant}/audit", Read, "Who changed what of a tenant's, the newest first", audit::list)
-        .get("/v1/audit", Operator, "Who changed what, the newest first", audit::list_all)
-        .get(USAGE, Read, "What a tenant used, in whole hours, and has stored now", runs::usage)
-        .get("/v1/runs", Read, "The newest runs, of the key's tenant or of all", runs::list)
+        .on(DELETE, SECRET, Admin, "Remove a secret: what is signed with it is refused from now on", secrets::delete)
+}
+
+fn what_happened(api: Api) -> Api {
+    use Role::{Operator, Read};
+    const AUDIT: &str = "/v1/tenants/{tenant}/audit";
+    const USAGE: &str = "/v1/tenants/{tenant}/usage";
+    api.on(GET, AUDIT, Read, "Who changed what of a tenant's, the newest first", audit::list)
+        .on(GET, "/v1/audit", Operator, "Who changed what, the newest first", audit::list_all)
+        .on(GET, USAGE, Read, "What a tenant used, in whole hours, and has stored now", runs::usage)
+        .on(GET, "/v1/runs", Read, "The newest runs, of the key's tenant or of all", runs::list)
         .or(ABSENT)
-        .get("/v1/runs/{id}", Read, "One run, with its reply and its log", runs::show)
-        .get("/v1/nodes", Read, "What serves on this host", serving::list)
-        .finished()
+        .on(GET, "/v1/runs/{id}", Read, "One run, with its reply and its log", runs::show)
+        .on(GET, "/v1/nodes", Read, "What serves on this host", serving::list)
 }
 
 #[cfg(test)]
