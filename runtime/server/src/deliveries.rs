@@ -13,7 +13,7 @@ use model::RunId;
 use storage::{Claimed, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryStep, Storage};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -42,6 +42,7 @@ pub(crate) struct Deliveries {
     away_until: Mutex<Option<Instant>>,
     repeated: AtomicU64,
     unguarded: AtomicU64,
+    unkept: AtomicU64,
 }
 
 /// A delivery, and how long it is known.
@@ -85,6 +86,7 @@ impl Deliveries {
             away_until: Mutex::default(),
             repeated: AtomicU64::new(0),
             unguarded: AtomicU64::new(0),
+            unkept: AtomicU64::new(0),
         })
     }
 
@@ -119,21 +121,34 @@ impl Deliveries {
         self.repeated.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What storage says; `None` where it does not in time.
+    /// Answers so far that storage does not have: whoever repeats one of them runs it again.
+    pub(crate) fn unkept(&self) -> u64 {
+        self.unkept.load(Ordering::Relaxed)
+    }
+
+    /// What storage says; `None` where it does not in time. While it is away nobody waits, and what ran is kept as soon as it is back.
     async fn step(&self, step: DeliveryStep) -> Option<Claimed> {
-        if self.away_until().is_some_and(|until| until > Instant::now()) {
+        let is_away = self.away_until().is_some_and(|until| until > Instant::now());
+        if is_away && matches!(step, DeliveryStep::Claim(_)) {
             return None;
         }
+        let deadline = Instant::now() + if is_away { Duration::ZERO } else { STORAGE_TIME };
         let (told, answer) = oneshot::channel();
-        let asked = async {
-            self.steps.send(Step { step, told }).await.ok()?;
-            answer.await.ok()
-        };
-        let answer = timeout(STORAGE_TIME, asked).await.ok().flatten();
-        if answer.is_none() {
+        match timeout_at(deadline, self.steps.reserve()).await {
+            Ok(Ok(room)) => room.send(Step { step, told }),
+            Ok(Err(_)) | Err(_) => self.lose(&step),
+        }
+        let answer = timeout_at(deadline, answer).await.ok().and_then(Result::ok);
+        if answer.is_none() && !is_away {
             *self.away_until() = Some(Instant::now() + AWAY_TIME);
         }
         answer
+    }
+
+    fn lose(&self, step: &DeliveryStep) {
+        if let DeliveryStep::Answer(..) = step {
+            self.unkept.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Nothing in here can be left half done, so a panic elsewhere does not spoil it.
@@ -202,7 +217,7 @@ impl Later {
 pub(crate) async fn keep(state: Arc<State>, stop: CancellationToken) {
     let (deliveries, storage) = (&state.deliveries, &state.stored.storage);
     let mut inbox = deliveries.inbox.lock().await;
-    let mut keeper = Keeper { storage, late: VecDeque::new(), is_failing: false };
+    let mut keeper = Keeper { deliveries, storage, late: VecDeque::new(), is_failing: false };
     let mut next_look = Instant::now();
     let mut batch = Vec::with_capacity(STEPS_AT_ONCE);
     loop {
@@ -225,8 +240,9 @@ pub(crate) async fn keep(state: Arc<State>, stop: CancellationToken) {
 
 /// Who writes.
 struct Keeper<'s> {
+    deliveries: &'s Deliveries,
     storage: &'s Storage,
-    /// Answers that could not be kept yet.
+    /// What could not be kept yet; the oldest are lost where there are too many.
     late: VecDeque<DeliveryStep>,
     is_failing: bool,
 }
@@ -259,7 +275,7 @@ impl Keeper<'_> {
                     batch.drain(..).map(|step| step.step).filter(|step| !matches!(step, DeliveryStep::Claim(_)));
                 self.late.extend(answers);
                 let too_many = self.late.len().saturating_sub(STEPS);
-                self.late.drain(..too_many);
+                self.late.drain(..too_many).for_each(|step| self.deliveries.lose(&step));
             }
         }
     }

@@ -174,15 +174,20 @@ fn records(page: &mut Page<'_>, state: &State) -> fmt::Result {
 }
 
 fn deliveries(page: &mut Page<'_>, state: &State) -> fmt::Result {
-    let repeated = ConstCounter::new(state.deliveries.repeated());
-    page.one("repeated_deliveries", "Events that got the answer of an earlier one", None, &repeated)?;
-    let unguarded = ConstCounter::new(state.deliveries.unguarded());
-    page.one(
-        "unguarded_deliveries",
-        "Events that ran although storage did not say whether they had before",
-        None,
-        &unguarded,
-    )
+    let counts = [
+        ("repeated_deliveries", "Events that got the answer of an earlier one", state.deliveries.repeated()),
+        (
+            "unguarded_deliveries",
+            "Events that ran although storage did not say whether they had before",
+            state.deliveries.unguarded(),
+        ),
+        (
+            "unkept_deliveries",
+            "Events whose answer did not get to storage, so that they run again when they are repeated",
+            state.deliveries.unkept(),
+        ),
+    ];
+    counts.into_iter().try_for_each(|(name, help, count)| page.one(name, help, None, &ConstCounter::new(count)))
 }
 
 fn doors(page: &mut Page<'_>, state: &State) -> fmt::Result {
