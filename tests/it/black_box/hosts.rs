@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use rustix::process::{Signal, kill_process, test_kill_process};
+use serde_json::json;
 use sqlx::Executor as _;
 
 use super::deliveries::{STANDARD_SECRET, deliver};
 use super::http::{self, Answer};
 use super::server::{CODENODE, SECRET, Server, event, guest};
+use crate::hostile::generated;
 
 const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -71,34 +73,32 @@ fn fresh_database(name: &str) -> String {
     format!("{server}/{name}")
 }
 
-/// A POST to the API that must go well.
-fn post(host: &Server, path: &str, body: &Value) -> Value {
-    let answer = try_post(host, path, &[("content-type", "application/json")], body.to_string().as_bytes());
-    assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
-    answer.json()
-}
-
-fn try_post(host: &Server, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let token = host.authorization();
-    let headers = [&[("authorization", token.as_str())], headers].concat();
-    http::exchange(host.management, &http::post(path, &headers, body)).expect("an answer")
-}
-
 const NODE: &str = "/v1/tenants/acme/nodes/N";
 
 /// The node `acme/N`, with a revision of each guest; the first is live.
 fn deploy(host: &Server, guests: &[&str]) {
-    post(host, "/v1/tenants", &json!({ "id": "acme" }));
-    post(host, "/v1/tenants/acme/nodes", &json!({ "id": "N" }));
-    post(host, &format!("{NODE}/secrets"), &json!({ "secret": SECRET }));
+    host.change("/v1/tenants", &json!({ "id": "acme" }));
+    host.change("/v1/tenants/acme/nodes", &json!({ "id": "N" }));
+    host.change(&format!("{NODE}/secrets"), &json!({ "secret": SECRET }));
     for name in guests {
         let artifact = std::fs::read(guest(name)).unwrap();
-        let uploaded = try_post(host, "/v1/tenants/acme/artifacts", &[], &artifact);
+        let uploaded = host.manage_post("/v1/tenants/acme/artifacts", &[], &artifact);
         assert_eq!(uploaded.status, 201, "{}", uploaded.body);
         let wanted = json!({ "artifact": uploaded.json()["artifact"], "note": name });
-        post(host, &format!("{NODE}/revisions"), &wanted);
+        host.change(&format!("{NODE}/revisions"), &wanted);
     }
-    post(host, &format!("{NODE}/promote"), &json!({ "revision": 1 }));
+    host.change(&format!("{NODE}/promote"), &json!({ "revision": 1 }));
+}
+
+/// Has the node take Standard Webhooks, too.
+fn take_standard_webhooks(host: &Server) {
+    host.change(&format!("{NODE}/secrets"), &json!({ "secret": STANDARD_SECRET, "retire_older_in": "24h" }));
+    let door = json!({ "schemes": ["sha256", "standard"] });
+    let token = host.authorization();
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let put = String::from_utf8(http::post(&format!("{NODE}/door"), &headers, door.to_string().as_bytes())).unwrap();
+    let changed = http::exchange(host.management, put.replacen("POST", "PUT", 1).as_bytes()).unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.body);
 }
 
 fn ask(host: &Server) -> Answer {
@@ -149,7 +149,7 @@ fn what_one_host_promotes_both_serve_and_no_event_is_lost() {
                 1 => ("roll-back", json!({}), 1),
                 _ => ("promote", json!({ "revision": 1 }), 1),
             };
-            post(asked_host, &format!("{NODE}/{path}"), &body);
+            asked_host.change(&format!("{NODE}/{path}"), &body);
             assert_eq!(says(&ask(asked_host)), Some(now));
             let heard = wait_for_revision(other, now);
             assert!(heard < Duration::from_secs(10), "the other host took {heard:?}");
@@ -165,13 +165,7 @@ fn what_both_hosts_are_delivered_runs_once() {
     let shared = Shared::fresh();
     let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
     deploy(&here, &["naughty"]);
-    post(&here, &format!("{NODE}/secrets"), &json!({ "secret": STANDARD_SECRET, "retire_older_in": "24h" }));
-    let door = json!({ "schemes": ["sha256", "standard"] });
-    let token = here.authorization();
-    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
-    let put = String::from_utf8(http::post(&format!("{NODE}/door"), &headers, door.to_string().as_bytes())).unwrap();
-    let changed = http::exchange(here.management, put.replacen("POST", "PUT", 1).as_bytes()).unwrap();
-    assert_eq!(changed.status, 200, "{}", changed.body);
+    take_standard_webhooks(&here);
     there.wait_for("the other host to hear", || {
         (deliver(&there, "N", "msg_0", &event("a", "b")).status == 200).then_some(())
     });
@@ -209,16 +203,65 @@ fn without_the_database_what_is_live_goes_on_and_changes_are_refused() {
     assert_eq!((takes_events.status, &takes_events.json()["status"]), (200, &json!("ready")));
     let promote = json!({ "revision": 2 }).to_string();
     let refused =
-        try_post(&host, &format!("{NODE}/promote"), &[("content-type", "application/json")], promote.as_bytes());
+        host.manage_post(&format!("{NODE}/promote"), &[("content-type", "application/json")], promote.as_bytes());
     assert_eq!((refused.status, &refused.json()["type"]), (503, &json!("urn:codenode:problem:storage-unavailable")));
     assert_eq!(says(&ask(&host)), Some(1));
 
     cable.mend();
     let mended = Instant::now();
     host.wait_for("readiness to return", || (ready().status == 200).then_some(()));
-    post(&host, &format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    host.change(&format!("{NODE}/promote"), &json!({ "revision": 2 }));
     assert_eq!(says(&ask(&host)), Some(2));
     assert!(mended.elapsed() < Duration::from_secs(20), "it took {:?} to recover", mended.elapsed());
+}
+
+#[test]
+fn a_host_that_shuts_down_waits_for_no_compilation_of_what_another_promoted() {
+    let shared = Shared::fresh();
+    let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
+    deploy(&here, &["product-price"]);
+    wait_for_revision(&there, 1);
+    let uploaded = here.manage_post("/v1/tenants/acme/artifacts", &[], &generated::functions(10_000));
+    assert_eq!(uploaded.status, 201, "{}", uploaded.body);
+    here.change(&format!("{NODE}/revisions"), &json!({ "artifact": uploaded.json()["artifact"] }));
+    here.change(&format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    let compiler = there.wait_for("the compile child", || there.children().pop());
+    // It would be at it for as long as it is allowed to.
+    kill_process(compiler, Signal::STOP).unwrap();
+    assert_eq!(says(&ask(&there)), Some(1), "what is live serves until the next one is compiled");
+
+    let asked = Instant::now();
+    there.signal(Signal::TERM);
+    assert!(there.wait().success());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    let gone = test_kill_process(compiler);
+    assert!(gone.is_err(), "the compile child outlives its host");
+}
+
+#[test]
+fn a_host_that_was_cut_off_hears_what_it_missed_and_tells_what_it_answered() {
+    let shared = Shared::fresh();
+    let cable = Cable::to(&shared.database);
+    let (here, there) = (shared.host(&shared.database), shared.host(&cable.url));
+    deploy(&here, &["product-price", "order-status"]);
+    take_standard_webhooks(&here);
+    let speaker = event("product_name", "speaker");
+    there
+        .wait_for("the cut-off host to hear", || (deliver(&there, "N", "msg_0", &speaker).status == 200).then_some(()));
+
+    cable.cut();
+    let alone = deliver(&there, "N", "msg_1", &speaker);
+    assert_eq!((says(&alone), alone.header("x-codenode-repeated")), (Some(1), None));
+    here.change(&format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    assert_eq!(says(&ask(&there)), Some(1), "it cannot know");
+
+    cable.mend();
+    let caught_up = wait_for_revision(&there, 2);
+    assert!(caught_up < Duration::from_secs(20), "it took {caught_up:?} to catch up");
+    there.wait_for_log("deliveries are kept again");
+    let again = deliver(&here, "N", "msg_1", &speaker);
+    assert_eq!(again.header("x-codenode-repeated"), Some("true"), "it ran where it was cut off");
+    assert_eq!((&again.body, again.header("x-codenode-run")), (&alone.body, alone.header("x-codenode-run")));
 }
 
 /// The wire to a database, which can be cut.

@@ -1,13 +1,7 @@
 //! What Prometheus reads, against what was sent.
 
 use super::http;
-use super::server::{Server, event, node};
-
-/// The value of a series, 0 where it is not there.
-fn value(page: &str, series: &str) -> f64 {
-    let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    line.map_or(0.0, |value| value.parse().unwrap())
-}
+use super::server::{Server, event, node, value};
 
 #[test]
 fn what_was_sent_is_what_is_counted() {

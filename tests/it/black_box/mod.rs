@@ -21,4 +21,5 @@ mod reload;
 mod server;
 mod shutdown;
 mod signatures;
+mod starting;
 mod tls;

@@ -72,11 +72,20 @@ impl Server {
     }
 
     /// Kills it as a power cut would, and starts it again on what it has left.
-    pub(super) fn kill_and_start_again(mut self) -> Self {
+    pub(super) fn kill_and_start_again(self) -> Self {
+        Self::start_again_in(self.kill())
+    }
+
+    /// Starts on what another one has left.
+    pub(super) fn start_again_in(folder: TempDir) -> Self {
+        Self::start_in(folder, Command::new(CODENODE))
+    }
+
+    /// Kills it as a power cut would, and returns the folder that it has left.
+    pub(super) fn kill(mut self) -> TempDir {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let folder = std::mem::replace(&mut self.folder, TempDir::new().unwrap());
-        Self::start_in(folder, Command::new(CODENODE))
+        std::mem::replace(&mut self.folder, TempDir::new().unwrap())
     }
 
     fn start_in(folder: TempDir, mut command: Command) -> Self {
@@ -155,6 +164,25 @@ impl Server {
         http::exchange(self.management, &http::get(path, &[("authorization", &token)])).expect("an answer")
     }
 
+    /// A POST to the management side, with its token.
+    pub(super) fn manage_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let token = self.authorization();
+        let headers = [&[("authorization", token.as_str())], headers].concat();
+        http::exchange(self.management, &http::post(path, &headers, body)).expect("an answer")
+    }
+
+    /// A POST of JSON to the management side that must go well.
+    pub(super) fn change(&self, path: &str, body: &Value) -> Value {
+        let answer = self.manage_post(path, &[("content-type", "application/json")], body.to_string().as_bytes());
+        assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
+        answer.json()
+    }
+
+    /// The value of a series of its metrics now, 0 where it is not there.
+    pub(super) fn metric(&self, series: &str) -> f64 {
+        value(&self.manage("/metrics").body, series)
+    }
+
     /// The record of the run that an answer names, once it is written.
     pub(super) fn record(&self, answer: &Answer) -> Value {
         let path = format!("/v1/runs/{}", answer.header("x-codenode-run").expect("a run"));
@@ -191,9 +219,21 @@ impl Server {
         self.child.id()
     }
 
-    /// The process's open descriptors.
+    /// The processes that it started and that are there still.
+    pub(super) fn children(&self) -> Vec<Pid> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let children = threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("children")).ok());
+        let children: Vec<String> = children.collect();
+        let numbers = children.iter().flat_map(|line| line.split_whitespace());
+        numbers.filter_map(|number| Pid::from_raw(number.parse().unwrap())).collect()
+    }
+
+    /// The process's open descriptors but for those of the database, whose pool opens connections when it likes and keeps them for minutes.
     pub(super) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        // One that is closed while we look is not open.
+        let files = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        files.filter(|file| !file.to_string_lossy().contains("codenode.db")).count()
     }
 
     /// The process's resident memory in bytes.
@@ -230,6 +270,12 @@ pub(super) fn node(name: &str, artifact: &str, keys: &str) -> String {
         "[tenants.acme.nodes.{name}]\nartifact = {:?}\nsecrets = [{SECRET:?}]\n{keys}\n",
         artifact.display().to_string()
     )
+}
+
+/// The value of a series of a page of metrics, 0 where it is not there.
+pub(super) fn value(page: &str, series: &str) -> f64 {
+    let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.map_or(0.0, |value| value.parse().unwrap())
 }
 
 /// The headers that sign a body with [`SECRET`].

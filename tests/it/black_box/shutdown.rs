@@ -1,6 +1,5 @@
 //! Callers who leave, and servers that stop.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,7 +8,10 @@ use server::signature::Scheme;
 use super::http::{Connection, post};
 use super::server::{Server, event, node, signed};
 
+const FREE: &str = "codenode_permits_free";
+
 fn start_looping(server: &Server) -> Connection {
+    let free = server.metric(FREE);
     let body = event("misbehave", "loop");
     let headers = signed(Scheme::Sha1, &body);
     let mut connection = Connection::open(server.front_door);
@@ -18,8 +20,7 @@ fn start_looping(server: &Server) -> Connection {
         &[("content-type", "application/json"), (&headers[0].0, &headers[0].1)],
         &body,
     ));
-    server
-        .wait_for("the run to begin", || server.manage("/readyz").body.contains("\"status\":\"ready\"").then_some(()));
+    server.wait_for("the run to begin", || (server.metric(FREE) < free).then_some(()));
     connection
 }
 
@@ -27,7 +28,6 @@ fn start_looping(server: &Server) -> Connection {
 fn a_run_whose_caller_left_goes_on_to_its_end_and_is_recorded() {
     let server = Server::start(&node("naughty", "naughty", "limits = { cpu_time = \"700ms\" }"));
     let connection = start_looping(&server);
-    thread::sleep(Duration::from_millis(100));
     drop(connection);
     let record = server.wait_for("the record", || server.records().pop());
     assert_eq!((&record["cause"], &record["caller_left"]), (&"out_of_cpu".into(), &true.into()), "{record}");
@@ -37,7 +37,6 @@ fn a_run_whose_caller_left_goes_on_to_its_end_and_is_recorded() {
 fn a_server_that_is_asked_to_stop_finishes_what_is_under_way() {
     let server = Server::start(&node("naughty", "naughty", "limits = { cpu_time = \"1s\" }"));
     let mut connection = start_looping(&server);
-    thread::sleep(Duration::from_millis(100));
     server.signal(Signal::TERM);
     assert_eq!(connection.answer().unwrap().cause(), Some("out_of_cpu"));
     assert!(server.wait().success());
@@ -50,7 +49,6 @@ fn a_run_that_outlasts_the_drain_is_ended_as_unavailable() {
         &node("naughty", "naughty", "limits = { cpu_time = \"20s\", wall_time = \"20s\" }"),
     );
     let mut connection = start_looping(&server);
-    thread::sleep(Duration::from_millis(100));
     let asked = Instant::now();
     server.signal(Signal::TERM);
     let answer = connection.answer();

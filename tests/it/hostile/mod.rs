@@ -5,7 +5,7 @@ mod canonical_abi;
 mod compiling;
 mod composed;
 mod fairness;
-mod generated;
+pub(crate) mod generated;
 mod isolation;
 mod loading;
 mod output;
