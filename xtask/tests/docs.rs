@@ -83,14 +83,17 @@ fn in_order(limits: &Limits) -> [(&'static str, u64); 9] {
     ]
 }
 
-/// The keys of a tenant's `quota`, with what they come to in pieces or microseconds.
-fn quotas(quota: &Quota) -> [(&'static str, Option<u64>); 5] {
+/// The keys of a tenant's `quota`, with what they come to in pieces, bytes or microseconds.
+fn quotas(quota: &Quota) -> [(&'static str, Option<u64>); 8] {
     [
         ("runs", Some(quota.runs.into())),
         ("runs_per_second", quota.runs_per_second.map(u64::from)),
         ("runs_per_burst", quota.runs_per_burst.map(u64::from)),
         ("cpu_per_hour", quota.cpu_per_hour.map(|time| u64::try_from(time.as_micros()).unwrap())),
         ("weight", Some(quota.weight.into())),
+        ("nodes", Some(quota.nodes.into())),
+        ("artifacts", Some(quota.artifacts.into())),
+        ("artifact_size", Some(quota.artifact_bytes)),
     ]
 }
 
@@ -106,6 +109,7 @@ fn amount(text: &str) -> u64 {
         "" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
         "s" => 1_000_000,
         "days" => 24 * 3_600 * 1_000_000,
         unit => panic!("`{unit}` in `{text}` is no unit"),

@@ -13,6 +13,7 @@ mod logs;
 mod node;
 mod output;
 mod promote;
+mod prune;
 mod remote;
 mod revisions;
 mod rollback;
@@ -62,6 +63,8 @@ enum Command {
     Rollback(rollback::Rollback),
     /// List a node's revisions
     Revisions(revisions::Revisions),
+    /// Delete a node's old revisions, and the artifacts that nothing runs any more
+    Prune(prune::Prune),
     /// Run a node's revision on one event, apart from the live traffic
     Test(test::Test),
     /// List the newest runs
@@ -76,7 +79,7 @@ enum Command {
     Secret(secret::Secret),
     /// List, make and delete keys of the server's API
     Key(key::Key),
-    /// List, make and delete tenants
+    /// List, make, limit and delete tenants
     Tenant(tenant::Tenant),
     /// The compile child; started by codenode itself
     #[command(name = sandbox::compile::SUBCOMMAND, hide = true)]
@@ -87,9 +90,9 @@ const AFTER_HELP: &str = "\
 The commands from `login` on ask a server: that of the login, or the one, the key and the tenant that CODENODE_SERVER, CODENODE_KEY and \
 CODENODE_TENANT name, or --server and --tenant.
 
-Exit codes: 0 done, 1 a bot break or a refused artifact, 2 anything else that went wrong.";
+Exit codes: 0 done, 1 a bot break, a refused artifact or a server that is not ready, 2 anything else that went wrong.";
 
-/// The command could not do what was asked; a bot break or a refused artifact is 1, and a reply is 0.
+/// The command could not do what was asked; what went wrong elsewhere is 1, and a reply is 0.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Promote(promote) => promote.run(),
         Command::Rollback(rollback) => rollback.run(),
         Command::Revisions(revisions) => revisions.run(),
+        Command::Prune(prune) => prune.run(),
         Command::Test(test) => test.run(),
         Command::Runs(runs) => runs.run(),
         Command::Logs(logs) => logs.run(),

@@ -46,16 +46,17 @@ impl Status {
         // A server that is not ready says so with 503, which is an answer here.
         let ready = client.get_any("/readyz")?;
         let serving = client.get("/v1/nodes")?;
+        let code = if ready.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         let mut out = anstream::stdout();
         if client.json() {
             writeln!(out, "{{\"ready\":{},\"serving\":{}}}", ready.json(), serving.json())?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(code);
         }
         writeln!(out, "{} is {}", client.server(), one_line(&ready.read::<Readiness>()?.status))?;
         let nodes = serving.read::<Listed>()?.nodes;
         if nodes.is_empty() {
             writeln!(out, "it serves no nodes")?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(code);
         }
         let mut table = Table::new(&["NODE", "CONDITION", "SERVES", "ARTIFACT", "LOADED", "PROBLEMS"]);
         for Told { tenant, node, condition, artifact, source, loaded, problems } in nodes {
@@ -70,6 +71,6 @@ impl Status {
             table.row(row);
         }
         table.write(&mut out)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(code)
     }
 }

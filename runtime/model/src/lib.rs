@@ -20,6 +20,7 @@ mod reply;
 mod revision;
 mod run;
 mod scheme;
+mod size;
 mod tenant;
 mod usage;
 mod webhook_secret;

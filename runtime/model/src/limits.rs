@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Serialize, Serializer};
-use utoipa::openapi::schema::{Object, OneOf, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+
+use crate::size::{as_bytes, size};
 
 /// The ceilings of one run. Every field ends in its unit; every value is at most [`Limits::CAPS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -138,43 +140,34 @@ pub struct Overrides {
     pub cpu_time: Option<Duration>,
     /// See [`Limits::memory_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size)]
+    #[schema(schema_with = limit)]
     pub memory: Option<ByteSize>,
     /// See [`Limits::event_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size)]
+    #[schema(schema_with = limit)]
     pub event: Option<ByteSize>,
     /// See [`Limits::reply_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size)]
+    #[schema(schema_with = limit)]
     pub reply: Option<ByteSize>,
     /// See [`Limits::log_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size)]
+    #[schema(schema_with = limit)]
     pub log: Option<ByteSize>,
     /// See [`Limits::host_calls`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_calls: Option<u64>,
     /// See [`Limits::host_call_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size)]
+    #[schema(schema_with = limit)]
     pub host_call: Option<ByteSize>,
     /// See [`Limits::handles`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handles: Option<u64>,
 }
 
-fn as_bytes<S: Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
-    size.map(|size| size.as_u64()).serialize(serializer)
-}
-
-/// What [`ByteSize`] reads: a number of bytes, or a text.
-fn size() -> Schema {
-    let text = Object::builder().schema_type(Type::String).examples(["64 MiB"]);
-    let absent = Object::builder().schema_type(Type::Null);
-    Schema::OneOf(
-        OneOf::builder().description(Some("See `Limits`.")).item(u64::schema()).item(text).item(absent).build(),
-    )
+fn limit() -> Schema {
+    size("See `Limits`.")
 }
 
 /// A limit that nobody may set so.

@@ -1,8 +1,13 @@
-//! What a tenant may use: at once, over time, and of a host that is full.
+//! What a tenant may use: at once, over time, of a host that is full, and of storage.
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+
+use crate::size::{as_bytes, size};
 
 /// The ceilings of a tenant. Every value is at least one, and at most its cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -18,12 +23,28 @@ pub struct Quota {
     pub cpu_per_hour: Option<Duration>,
     /// On a host that is full, a tenant of weight two is served twice as often as one of weight one.
     pub weight: u32,
+    /// Nodes that are stored.
+    pub nodes: u32,
+    /// Artifacts that are stored.
+    pub artifacts: u32,
+    /// Bytes of all its artifacts that are stored.
+    pub artifact_bytes: u64,
 }
+
+const GIB: u64 = 1 << 30;
 
 impl Quota {
     /// What a tenant gets that asks for nothing.
-    pub const DEFAULT: Self =
-        Self { runs: 128, runs_per_second: None, runs_per_burst: None, cpu_per_hour: None, weight: 1 };
+    pub const DEFAULT: Self = Self {
+        runs: 128,
+        runs_per_second: None,
+        runs_per_burst: None,
+        cpu_per_hour: None,
+        weight: 1,
+        nodes: 1_000,
+        artifacts: 1_000,
+        artifact_bytes: 4 * GIB,
+    };
 
     /// What no configuration can exceed.
     pub const CAPS: Self = Self {
@@ -33,6 +54,9 @@ impl Quota {
         // That of 672 cores.
         cpu_per_hour: Some(Duration::from_secs(28 * 24 * 3_600)),
         weight: 1_000,
+        nodes: 100_000,
+        artifacts: 100_000,
+        artifact_bytes: 1_024 * GIB,
     };
 
     /// This quota, with what `overrides` sets put in its place.
@@ -46,6 +70,9 @@ impl Quota {
             runs_per_burst: overrides.runs_per_burst.or(self.runs_per_burst),
             cpu_per_hour: overrides.cpu_per_hour.or(self.cpu_per_hour),
             weight: overrides.weight.unwrap_or(self.weight),
+            nodes: overrides.nodes.unwrap_or(self.nodes),
+            artifacts: overrides.artifacts.unwrap_or(self.artifacts),
+            artifact_bytes: overrides.artifact_size.map_or(self.artifact_bytes, |size| size.as_u64()),
         };
         let errors: Vec<QuotaError> = quota.out_of_range().collect();
         if errors.is_empty() { Ok(quota) } else { Err(errors) }
@@ -62,6 +89,10 @@ impl Quota {
             let text = |time: Option<Duration>| humantime::format_duration(time.unwrap_or_default()).to_string();
             wrong.then(|| QuotaError { name, value: text(value), cap: text(cap) })
         };
+        let size = |name, value: u64, cap: u64| {
+            let wrong = value == 0 || value > cap;
+            wrong.then(|| QuotaError { name, value: ByteSize(value).to_string(), cap: ByteSize(cap).to_string() })
+        };
         let caps = Self::CAPS;
         [
             count("runs", Some(self.runs), Some(caps.runs)),
@@ -69,6 +100,9 @@ impl Quota {
             count("runs_per_burst", self.runs_per_burst, caps.runs_per_burst),
             time("cpu_per_hour", self.cpu_per_hour, caps.cpu_per_hour),
             count("weight", Some(self.weight), Some(caps.weight)),
+            count("nodes", Some(self.nodes), Some(caps.nodes)),
+            count("artifacts", Some(self.artifacts), Some(caps.artifacts)),
+            size("artifact_size", self.artifact_bytes, caps.artifact_bytes),
         ]
         .into_iter()
         .flatten()
@@ -81,21 +115,48 @@ impl Default for Quota {
     }
 }
 
-/// The part of a quota that somebody sets by hand; what is absent is inherited. Times read `10m`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The part of a quota that somebody sets by hand; what is absent is inherited. Times read `10m`, sizes `4 GiB` or a number of bytes; written,
+/// sizes are numbers of bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = QuotaOverrides)]
 pub struct Overrides {
     /// See [`Quota::runs`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10000)]
     pub runs: Option<u32>,
     /// See [`Quota::runs_per_second`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000000)]
     pub runs_per_second: Option<u32>,
     /// See [`Quota::runs_per_burst`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000000)]
     pub runs_per_burst: Option<u32>,
     /// See [`Quota::cpu_per_hour`].
-    #[serde(default, with = "humantime_serde::option")]
+    #[serde(with = "humantime_serde::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, examples("10m"))]
     pub cpu_per_hour: Option<Duration>,
     /// See [`Quota::weight`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
     pub weight: Option<u32>,
+    /// See [`Quota::nodes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 100000)]
+    pub nodes: Option<u32>,
+    /// See [`Quota::artifacts`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 100000)]
+    pub artifacts: Option<u32>,
+    /// See [`Quota::artifact_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = artifact_size)]
+    pub artifact_size: Option<ByteSize>,
+}
+
+fn artifact_size() -> Schema {
+    size("See `Quota`.")
 }
 
 /// A quota that nobody may have.

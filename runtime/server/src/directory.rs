@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use model::quota::Overrides;
 use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, Quota, RevisionNumber, Settings, TenantId};
 use sandbox::Prepared;
 use storage::Serving;
@@ -24,6 +25,7 @@ use crate::webhook::signature::{Secret, SecretError, Verifier};
 pub(crate) struct Directory {
     tenants: HashMap<TenantId, Tenant>,
     host: Host,
+    quotas: Quotas,
     body_bytes: u64,
 }
 
@@ -32,6 +34,15 @@ pub(crate) struct Directory {
 struct Host {
     limits: Limits,
     quota: Quota,
+}
+
+/// The quotas of tenants that have one of their own.
+#[derive(Clone, Default)]
+struct Quotas {
+    /// By the configuration, which comes first.
+    configured: HashMap<TenantId, Quota>,
+    /// By storage, as it was after the change of this number.
+    stored: HashMap<TenantId, (u64, Overrides)>,
 }
 
 /// The owner of nodes, and what they share.
@@ -95,14 +106,16 @@ impl Directory {
     /// The directory before anything is configured.
     pub(crate) fn empty() -> Self {
         let host = Host { limits: Limits::DEFAULT, quota: Quota::DEFAULT };
-        Self { tenants: HashMap::new(), host, body_bytes: Limits::DEFAULT.event_bytes }
+        Self { tenants: HashMap::new(), host, quotas: Quotas::default(), body_bytes: Limits::DEFAULT.event_bytes }
     }
 
     /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
     /// in `old`; all its other settings are the new ones.
     pub(crate) fn build(config: &Config, artifacts: &Artifacts, old: &Self) -> Self {
         let host = Host { limits: config.limits, quota: config.quota };
-        let mut new = Self { tenants: HashMap::new(), host, body_bytes: host.limits.event_bytes };
+        let configured = config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant.quota)).collect();
+        let quotas = Quotas { configured, stored: old.quotas.stored.clone() };
+        let mut new = Self { tenants: HashMap::new(), host, quotas, body_bytes: host.limits.event_bytes };
         for (id, tenant) in &config.tenants {
             let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
@@ -112,28 +125,37 @@ impl Directory {
             new.tenants.entry(id.clone()).or_insert(tenant_now);
         }
         for live in old.nodes().into_iter().filter(|live| live.is_stored()) {
-            let quota = config.tenants.get(&live.tenant).map_or(host.quota, |tenant| tenant.quota);
-            let share = old.share(&live.tenant, quota);
+            let share = old.share(&live.tenant, new.quota(&live.tenant));
             new.put(Live { share, ..Live::clone(live) });
         }
         new
     }
 
-    /// This directory with other stored nodes: `nodes` take the place of those in `scope`. What is newer than `sequence` stays.
-    pub(crate) fn with_stored(&self, scope: &Scope<'_>, sequence: u64, nodes: Vec<Live>) -> Self {
+    /// This directory with other stored nodes and quotas: `nodes` take the place of those in `scope`, and the quotas of `tenants` that of
+    /// their owners'. What is newer than `sequence` stays.
+    pub(crate) fn with_stored(
+        &self,
+        scope: &Scope<'_>,
+        sequence: u64,
+        tenants: &[model::Tenant],
+        nodes: Vec<Live>,
+    ) -> Self {
         let is_replaced = |live: &Live| {
-            let in_scope = match scope {
-                Scope::All => true,
-                Scope::Tenant(tenant) => live.tenant == **tenant,
-                Scope::Node(tenant, node) => live.tenant == **tenant && live.node == **node,
-            };
+            let in_scope = scope.has(&live.tenant) && scope.node().is_none_or(|node| live.node == *node);
             in_scope && matches!(live.source, Source::Stored { sequence: known, .. } if known <= sequence)
         };
-        let mut new = Self { tenants: self.tenants.clone(), host: self.host, body_bytes: self.host.limits.event_bytes };
+        let mut new = Self {
+            tenants: self.tenants.clone(),
+            host: self.host,
+            quotas: self.quotas.clone(),
+            body_bytes: self.host.limits.event_bytes,
+        };
         for tenant in new.tenants.values_mut() {
             tenant.nodes.retain(|_, live| !is_replaced(live));
         }
         nodes.into_iter().for_each(|live| new.put(live));
+        new.quotas.replace(scope, sequence, tenants);
+        new.share_anew();
         let all = new.tenants.values().flat_map(|tenant| tenant.nodes.values());
         new.body_bytes = all.map(|live| live.limits.event_bytes).fold(new.body_bytes, u64::max);
         new
@@ -192,6 +214,20 @@ impl Directory {
         }
     }
 
+    /// Gives each tenant the share that its quota says, where that has changed.
+    fn share_anew(&mut self) {
+        let quotas: Vec<(TenantId, Quota)> = self.tenants.keys().map(|id| (id.clone(), self.quota(id))).collect();
+        for (id, quota) in quotas {
+            let Some(tenant) = self.tenants.get_mut(&id).filter(|tenant| *tenant.share.quota() != quota) else {
+                continue;
+            };
+            tenant.share = tenant.share.with(quota);
+            for live in tenant.nodes.values_mut() {
+                *live = Arc::new(Live { share: tenant.share.clone(), ..Live::clone(live) });
+            }
+        }
+    }
+
     /// Adds a node, unless there is one of that name that comes first.
     fn put(&mut self, live: Live) {
         let tenant = self.tenants.entry(live.tenant.clone()).or_insert_with(|| Tenant {
@@ -237,9 +273,15 @@ impl Directory {
         self.host.limits.with(&settings.limits)
     }
 
+    /// What a tenant may use: as the configuration says, or else storage, or else as everybody.
+    pub(crate) fn quota(&self, tenant: &TenantId) -> Quota {
+        let stored = || self.quotas.stored.get(tenant).and_then(|(_, own)| self.host.quota.with(own).ok());
+        self.quotas.configured.get(tenant).copied().or_else(stored).unwrap_or(self.host.quota)
+    }
+
     /// The share of a tenant, whether any node of its serves or not.
     pub(crate) fn share_of(&self, tenant: &TenantId) -> Share {
-        self.tenants.get(tenant).map_or_else(|| Share::new(self.host.quota), |tenant| tenant.share.clone())
+        self.tenants.get(tenant).map_or_else(|| Share::new(self.quota(tenant)), |tenant| tenant.share.clone())
     }
 
     /// What was measured of a tenant outlives reloads too.
@@ -250,6 +292,34 @@ impl Directory {
     /// A tenant's share outlives reloads, for runs that are under way count in it.
     fn share(&self, tenant: &TenantId, quota: Quota) -> Share {
         self.tenants.get(tenant).map_or_else(|| Share::new(quota), |tenant| tenant.share.with(quota))
+    }
+}
+
+impl Scope<'_> {
+    /// Whether anything of the tenant's is in it.
+    fn has(&self, tenant: &TenantId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Tenant(id) | Self::Node(id, _) => **id == *tenant,
+        }
+    }
+
+    /// The one node that it is about.
+    const fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::All | Self::Tenant(_) => None,
+            Self::Node(_, node) => Some(node),
+        }
+    }
+}
+
+impl Quotas {
+    /// Takes over what storage says of `tenants`; who is in scope and not among them has none of its own any more.
+    fn replace(&mut self, scope: &Scope<'_>, sequence: u64, tenants: &[model::Tenant]) {
+        self.stored.retain(|id, (known, _)| !scope.has(id) || *known > sequence);
+        for tenant in tenants.iter().filter(|tenant| tenant.quota != Overrides::default()) {
+            self.stored.entry(tenant.id.clone()).or_insert_with(|| (sequence, tenant.quota.clone()));
+        }
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Server {
     follower: JoinHandle<()>,
     reloader: JoinHandle<()>,
     management_side: JoinHandle<io::Result<()>>,
-    keepers: [JoinHandle<()>; 2],
+    keepers: [JoinHandle<()>; 3],
     stops: Stops,
     _guards: [DropGuard; 3],
 }
@@ -159,6 +159,7 @@ impl Server {
         let keepers = [
             tokio::spawn(recorder::keep(Arc::clone(&state), stops.management.clone())),
             tokio::spawn(deliveries::keep(Arc::clone(&state), stops.management.clone())),
+            tokio::spawn(stored::tidy(Arc::clone(&state), config.records.audit_keep_time, stops.management.clone())),
         ];
         // Who cannot read what is stored would be ready and serve nothing: with the wrong master key, for one.
         reloader.take_over(config, None).await.map_err(|error| ServeError::Storage(error.into()))?;
@@ -217,8 +218,8 @@ impl Server {
         deadline.abort();
         self.stops.management.cancel();
         // They end by their tokens; how is in the log already.
-        let [records, deliveries] = self.keepers;
-        let _ = tokio::join!(self.reloader, self.follower, self.management_side, records, deliveries);
+        let [records, deliveries, tidy] = self.keepers;
+        let _ = tokio::join!(self.reloader, self.follower, self.management_side, records, deliveries, tidy);
         self.state.stored.storage.close().await;
         info!("stopped");
         broken.map_or(Ok(()), |why| Err(ServeError::Worker(why)))

@@ -26,6 +26,10 @@ use crate::state::State;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How often what failed is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// How often what is not needed any more is looked for.
+const TIDY_INTERVAL: Duration = Duration::from_secs(3_600);
+/// As long do the bytes of an artifact outlive it, so that a backup of the database from before still finds them.
+const UNOWNED_TIME: Duration = Duration::from_secs(7 * 86_400);
 /// Nodes that are brought up to date at once. Compiling has its own, shorter queue.
 const AT_ONCE: usize = 8;
 
@@ -162,6 +166,22 @@ pub(crate) async fn follow(state: Arc<State>, mut sequence: u64, stop: Cancellat
     state.stored.tasks.wait().await;
 }
 
+/// Removes what no tenant has had for long, and what the audit log need not tell any more, until `stop`.
+pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: CancellationToken) {
+    let storage = &state.stored.storage;
+    while stop.run_until_cancelled(tokio::time::sleep(TIDY_INTERVAL)).await.is_some() {
+        let before = |time: Duration| Timestamp::now().checked_sub(time).unwrap_or(Timestamp::MIN);
+        match storage.remove_unowned(before(UNOWNED_TIME)).await {
+            Ok(0) => {}
+            Ok(artifacts) => info!(artifacts, "removed the bytes of artifacts that no tenant has any more"),
+            Err(error) => warn!(%error, "the bytes of artifacts that no tenant has any more could not be removed"),
+        }
+        if let Err(error) = storage.forget_audit(before(audit_keep_time)).await {
+            warn!(%error, "old lines of the audit log could not be removed");
+        }
+    }
+}
+
 /// Rings whenever some host has changed something, for as long as it is let.
 async fn listen(mut listener: Listener, bell: Arc<Notify>) {
     loop {
@@ -251,7 +271,7 @@ async fn install(state: &State, scope: Scope<'_>, snapshot: Snapshot, ready: &Re
         state.stored.remember(place, serving, &live);
         nodes.push(live);
     }
-    let new = old.with_stored(&scope, snapshot.sequence, nodes);
+    let new = old.with_stored(&scope, snapshot.sequence, &snapshot.tenants, nodes);
     state.stored.forget_removed(&new);
     state.directory.store(Arc::new(new));
 }

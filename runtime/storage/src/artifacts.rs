@@ -1,10 +1,10 @@
 use bytes::Bytes;
 use jiff::Timestamp;
-use model::{Actor, ArtifactId, TenantId};
+use model::{Actor, ArtifactId, Quota, TenantId};
 use sqlx::any::AnyRow;
 use tracing::warn;
 
-use crate::change::{Entry, failed};
+use crate::change::{Change, Entry, failed};
 use crate::column::{count, number, parsed, text, time};
 use crate::database::within;
 use crate::{Result, Storage, StorageError};
@@ -44,8 +44,15 @@ impl Storage {
     /// The bytes are kept before their row is: what is interrupted in between is seen by nobody.
     ///
     /// # Errors
-    /// [`StorageError::NotFound`] for the tenant, [`StorageError::Invalid`] where the bytes have another name.
-    pub async fn add_artifact(&self, tenant: &TenantId, new: &NewArtifact, by: &Actor) -> Result<(Artifact, bool)> {
+    /// [`StorageError::NotFound`] for the tenant, [`StorageError::Invalid`] where the bytes have another name,
+    /// [`StorageError::OverQuota`] where the tenant has as many artifacts, or as many bytes of them, as `quota` allows.
+    pub async fn add_artifact(
+        &self,
+        tenant: &TenantId,
+        new: &NewArtifact,
+        quota: &Quota,
+        by: &Actor,
+    ) -> Result<(Artifact, bool)> {
         let doing = "keep an artifact";
         self.tenant(tenant).await?;
         match self.artifact(tenant, &new.id).await {
@@ -56,10 +63,12 @@ impl Storage {
             Err(StorageError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
+        self.note_unowned(&new.id).await?;
         self.objects.put(&new.id, new.bytes.clone()).await?;
         let is_new = within(doing, async {
             let mut change = self.begin(by).await?;
-            change.must_have_tenant(tenant).await?;
+            change.tenant(tenant).await?;
+            change.must_have_room(tenant, new.bytes.len(), quota).await?;
             let inserted = sqlx::query(
                 "INSERT INTO artifacts (tenant, sha256, bytes, inspection, created, created_at, created_by) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
@@ -77,6 +86,7 @@ impl Storage {
             if inserted.rows_affected() == 0 {
                 return Ok(false);
             }
+            change.forget_unowned(&new.id).await?;
             let subject = new.id.to_string();
             change.commit(Entry { tenant: Some(tenant), node: None, action: "artifact.upload", subject }).await?;
             Ok(true)
@@ -93,7 +103,7 @@ impl Storage {
         let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM artifacts WHERE tenant = $1 AND sha256 = $2"));
         let query = sqlx::query(sql).bind(tenant.as_str().to_owned()).bind(id.to_string());
         let row = self.database.read("find an artifact", query.fetch_optional(&self.database.pool)).await?;
-        artifact(&row.ok_or_else(|| StorageError::NotFound(format!("artifact {id}: upload it first")))?)
+        artifact(&row.ok_or_else(|| no_artifact(id))?)
     }
 
     /// A tenant's artifacts, the newest first, at most `limit`.
@@ -107,6 +117,26 @@ impl Storage {
         let query = sqlx::query(sql).bind(tenant.as_str().to_owned()).bind(i64::from(limit));
         let rows = self.database.read("list the artifacts", query.fetch_all(&self.database.pool)).await?;
         rows.iter().map(artifact).collect()
+    }
+
+    /// Removes an artifact from a tenant. Its bytes stay until [`Storage::remove_unowned`].
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`]; [`StorageError::Conflict`] where revisions run it, naming some.
+    pub async fn delete_artifact(&self, tenant: &TenantId, id: &ArtifactId, by: &Actor) -> Result<()> {
+        let doing = "remove an artifact";
+        within(doing, async {
+            let mut change = self.begin(by).await?;
+            change.must_have_artifact(tenant, id).await?;
+            change.must_be_unused(tenant, id).await?;
+            change.note_unowned(tenant, Some(id)).await?;
+            let query = sqlx::query("DELETE FROM artifacts WHERE tenant = $1 AND sha256 = $2");
+            let query = query.bind(tenant.as_str().to_owned()).bind(id.to_string());
+            query.execute(change.connection()).await.map_err(failed(doing))?;
+            let subject = id.to_string();
+            change.commit(Entry { tenant: Some(tenant), node: None, action: "artifact.delete", subject }).await
+        })
+        .await
     }
 
     /// The bytes of an artifact. They are the same for all tenants; whether one may have them is asked of [`Storage::artifact`].
@@ -129,6 +159,59 @@ impl Storage {
             Err(error) => Err(error),
         }
     }
+}
+
+impl Change {
+    /// Asked within the change, for nobody can remove the artifact before it is over.
+    pub(crate) async fn must_have_artifact(&mut self, tenant: &TenantId, id: &ArtifactId) -> Result<()> {
+        let query = sqlx::query("SELECT sha256 FROM artifacts WHERE tenant = $1 AND sha256 = $2");
+        let query = query.bind(tenant.as_str().to_owned()).bind(id.to_string());
+        let row = query.fetch_optional(self.connection()).await.map_err(failed("find an artifact"))?;
+        row.map(drop).ok_or_else(|| no_artifact(id))
+    }
+
+    async fn must_be_unused(&mut self, tenant: &TenantId, id: &ArtifactId) -> Result<()> {
+        let query = sqlx::query(
+            "SELECT node, number FROM revisions WHERE tenant = $1 AND artifact = $2 ORDER BY created DESC LIMIT 3",
+        );
+        let query = query.bind(tenant.as_str().to_owned()).bind(id.to_string());
+        let rows = query.fetch_all(self.connection()).await.map_err(failed("find an artifact's revisions"))?;
+        let users = rows.iter().map(|row| Ok(format!("{} of {}", number::<u32>(row, "number")?, text(row, "node")?)));
+        let users: Vec<String> = users.collect::<Result<_>>()?;
+        if users.is_empty() {
+            return Ok(());
+        }
+        Err(StorageError::Conflict(format!(
+            "the artifact {id} is run by the revisions {}: delete those first",
+            users.join(", ")
+        )))
+    }
+
+    async fn must_have_room(&mut self, tenant: &TenantId, bytes: usize, quota: &Quota) -> Result<()> {
+        let query = sqlx::query(
+            "SELECT COUNT(*) AS artifacts, CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes FROM artifacts WHERE tenant = $1",
+        );
+        let query = query.bind(tenant.as_str().to_owned());
+        let row = query.fetch_one(self.connection()).await.map_err(failed("weigh the artifacts"))?;
+        let (artifacts, stored): (u64, u64) = (number(&row, "artifacts")?, number(&row, "bytes")?);
+        let full = if artifacts >= u64::from(quota.artifacts) {
+            format!("has {artifacts} artifacts, as many as its quota `artifacts` allows")
+        } else if stored.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)) > quota.artifact_bytes {
+            format!(
+                "has {stored} bytes of artifacts, and with {bytes} more it had more than its quota `artifact_size` allows, {}",
+                quota.artifact_bytes
+            )
+        } else {
+            return Ok(());
+        };
+        Err(StorageError::OverQuota(format!(
+            "the tenant {tenant} {full}: delete artifacts that no revision runs, or have an operator raise it"
+        )))
+    }
+}
+
+fn no_artifact(id: &ArtifactId) -> StorageError {
+    StorageError::NotFound(format!("artifact {id}: upload it first"))
 }
 
 fn artifact(row: &AnyRow) -> Result<Artifact> {

@@ -1,8 +1,12 @@
+use jiff::Timestamp;
 use model::{Actor, AuditEntry, TenantId};
 use sqlx::any::AnyRow;
 
 use crate::column::{number, optional_parsed, text, time};
+use crate::retention::Rows;
 use crate::{Result, Storage};
+
+const AUDIT: Rows = Rows { table: "audit", key: "sequence", age: "at" };
 
 impl Storage {
     /// The audit log, the newest first: of all tenants or of one, entries before `before`, at most `limit`.
@@ -21,6 +25,14 @@ impl Storage {
         .bind(i64::from(limit));
         let rows = self.database.read("read the audit log", query.fetch_all(&self.database.pool)).await?;
         rows.iter().map(entry).collect()
+    }
+
+    /// Removes what was written before a time.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`](crate::StorageError::Unavailable); what was removed until then stays removed.
+    pub async fn forget_audit(&self, before: Timestamp) -> Result<()> {
+        self.remove_older(&AUDIT, before.as_millisecond()).await
     }
 }
 

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "tenants and their nodes", include_str!("../migrations/0001_tenants_and_their_nodes.sql")),
     (2, "what ran", include_str!("../migrations/0002_what_ran.sql")),
     (3, "deliveries", include_str!("../migrations/0003_deliveries.sql")),
+    (4, "quotas and leftovers", include_str!("../migrations/0004_quotas_and_leftovers.sql")),
 ];
 
 /// Where rows are kept.

@@ -12,6 +12,9 @@ pub enum StorageError {
     /// Somebody else changed it first, or it is in a state that does not allow this; the text says what to do.
     #[error("{0}")]
     Conflict(String),
+    /// The tenant has as much of it stored as its quota allows; the text says of what.
+    #[error("{0}")]
+    OverQuota(String),
     /// No database could hold this, or no host could use it; the text says what to do.
     #[error("{0}")]
     Invalid(String),

@@ -70,7 +70,7 @@ impl Storage {
         within(doing, async {
             let mut change = self.begin(by).await?;
             if let Some(tenant) = &new.tenant {
-                change.must_have_tenant(tenant).await?;
+                change.tenant(tenant).await?;
             }
             sqlx::query(
                 "INSERT INTO api_keys (id, tenant, role, label, sha256, created, created_at, created_by, expires_at) \

@@ -22,6 +22,7 @@ mod seal;
 mod secrets;
 mod serving;
 mod tenants;
+mod unowned;
 mod usage;
 
 pub use artifacts::{Artifact, NewArtifact};

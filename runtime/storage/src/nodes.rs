@@ -1,9 +1,10 @@
-use model::{Actor, Door, Node, NodeId, TenantId};
+use model::{Actor, Door, Node, NodeId, Quota, TenantId};
 use sqlx::any::AnyRow;
 
 use crate::change::{Change, Entry, failed, failed_or_exists};
 use crate::column::{count, damaged, number, optional_number, parsed, text, time};
 use crate::database::within;
+use crate::tenants::unchanged;
 use crate::{Result, Storage, StorageError};
 
 const COLUMNS: &str = "tenant, id, door, live, previous, version, created_at";
@@ -12,13 +13,21 @@ impl Storage {
     /// Makes a node, without revisions or secrets: it takes no events yet.
     ///
     /// # Errors
-    /// [`StorageError::Exists`], [`StorageError::NotFound`] for the tenant, [`StorageError::Invalid`] for the door.
-    pub async fn create_node(&self, tenant: &TenantId, id: &NodeId, door: &Door, by: &Actor) -> Result<Node> {
+    /// [`StorageError::Exists`], [`StorageError::NotFound`] for the tenant, [`StorageError::Invalid`] for the door,
+    /// [`StorageError::OverQuota`] where the tenant has as many as `quota` allows.
+    pub async fn create_node(
+        &self,
+        tenant: &TenantId,
+        id: &NodeId,
+        door: &Door,
+        quota: &Quota,
+        by: &Actor,
+    ) -> Result<Node> {
         let doing = "make a node";
         let door_text = door_text(door)?;
         within(doing, async {
             let mut change = self.begin(by).await?;
-            change.must_have_tenant(tenant).await?;
+            change.tenant(tenant).await?;
             sqlx::query(
                 "INSERT INTO nodes (tenant, id, door, version, created, created_at) VALUES ($1, $2, $3, 1, $4, $5)",
             )
@@ -30,6 +39,7 @@ impl Storage {
             .execute(change.connection())
             .await
             .map_err(failed_or_exists(doing, format!("the node {id}")))?;
+            change.must_be_within(tenant, quota).await?;
             let node = change.node(tenant, id).await?;
             change.commit(entry(tenant, id, "node.create", id.to_string())).await?;
             Ok(node)
@@ -76,7 +86,7 @@ impl Storage {
         within(doing, async {
             let mut change = self.begin(by).await?;
             let node = change.node(tenant, id).await?;
-            unchanged(&node, version)?;
+            unchanged(&format!("node {id}"), node.version, version)?;
             sqlx::query("UPDATE nodes SET door = $1, version = version + 1 WHERE tenant = $2 AND id = $3")
                 .bind(door_text)
                 .bind(tenant.as_str().to_owned())
@@ -111,23 +121,26 @@ impl Storage {
 }
 
 impl Change {
+    /// Counts the new one in.
+    async fn must_be_within(&mut self, tenant: &TenantId, quota: &Quota) -> Result<()> {
+        let query = sqlx::query("SELECT COUNT(*) AS nodes FROM nodes WHERE tenant = $1");
+        let query = query.bind(tenant.as_str().to_owned());
+        let row = query.fetch_one(self.connection()).await.map_err(failed("count the nodes"))?;
+        if number::<u64>(&row, "nodes")? <= u64::from(quota.nodes) {
+            return Ok(());
+        }
+        Err(StorageError::OverQuota(format!(
+            "the tenant {tenant} has {} nodes, as many as its quota `nodes` allows: delete one, or have an operator raise it",
+            quota.nodes
+        )))
+    }
+
     /// The node as it is within this change.
     pub(crate) async fn node(&mut self, tenant: &TenantId, id: &NodeId) -> Result<Node> {
         let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM nodes WHERE tenant = $1 AND id = $2"));
         let query = sqlx::query(sql).bind(tenant.as_str().to_owned()).bind(id.as_str().to_owned());
         let row = query.fetch_optional(self.connection()).await.map_err(failed("find a node"))?;
         node(&row.ok_or_else(|| no_node(id))?)
-    }
-}
-
-/// Refuses to go on where somebody else was faster.
-pub(crate) fn unchanged(node: &Node, version: Option<u64>) -> Result<()> {
-    match version {
-        Some(seen) if seen != node.version => Err(StorageError::Conflict(format!(
-            "the node {} has changed: you have seen version {seen}, it is at {}; read it again and decide anew",
-            node.id, node.version
-        ))),
-        Some(_) | None => Ok(()),
     }
 }
 

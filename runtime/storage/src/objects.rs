@@ -91,6 +91,16 @@ impl Objects {
         }
     }
 
+    /// Removes an artifact's bytes, if they are there.
+    pub(crate) async fn delete(&self, id: &ArtifactId) -> Result<()> {
+        let doing = "remove an artifact";
+        let path = self.path(id);
+        match in_time(doing, self.store.delete(&path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StorageError::unavailable(doing, error)),
+        }
+    }
+
     /// `ab/cdef…`, so that no folder grows too large.
     fn path(&self, id: &ArtifactId) -> Path {
         let name = id.to_string();

@@ -1,14 +1,14 @@
 //! Revisions, which never change, and the one pointer that says which of them is live.
 
 use model::{Actor, ArtifactId, Node, NodeId, OnBreak, Revision, RevisionNumber, Settings, TenantId};
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::change::{Change, failed};
-use crate::column::{damaged, number, parsed, text, time};
+use crate::column::{damaged, number, optional_number, parsed, text, time};
 use crate::database::within;
 use crate::error::storable;
-use crate::nodes::{entry, revision_number, unchanged};
+use crate::nodes::{entry, revision_number};
+use crate::tenants::unchanged;
 use crate::{Result, Storage, StorageError};
 
 const NOTE_BYTES: usize = 2000;
@@ -41,10 +41,10 @@ impl Storage {
         let doing = "make a revision";
         storable("the note", &new.note, NOTE_BYTES)?;
         let settings = settings_text(&new.settings)?;
-        self.artifact(tenant, &new.artifact).await?;
         within(doing, async {
             let mut change = self.begin(by).await?;
             change.node(tenant, node).await?;
+            change.must_have_artifact(tenant, &new.artifact).await?;
             let number = change.next_revision(tenant, node).await?;
             sqlx::query(
                 "INSERT INTO revisions (tenant, node, number, artifact, settings, note, created, created_at, created_by) \
@@ -130,7 +130,7 @@ impl Storage {
         within("promote a revision", async {
             let mut change = self.begin(by).await?;
             let before = change.node(tenant, node).await?;
-            unchanged(&before, version)?;
+            unchanged(&format!("node {node}"), before.version, version)?;
             if before.live == Some(number) {
                 return Ok(before);
             }
@@ -148,7 +148,7 @@ impl Storage {
         within("roll back", async {
             let mut change = self.begin(by).await?;
             let before = change.node(tenant, node).await?;
-            unchanged(&before, version)?;
+            unchanged(&format!("node {node}"), before.version, version)?;
             let Some(previous) = before.previous else {
                 return Err(StorageError::Conflict(format!(
                     "the node {node} was never served by another revision: promote one by its number"
@@ -158,16 +158,56 @@ impl Storage {
         })
         .await
     }
+
+    /// Removes a revision, so that its artifact can be removed.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`]; [`StorageError::Conflict`] for the revision that is live, the one where a roll-back leads, and the newest,
+    /// whose number must not come again.
+    pub async fn delete_revision(
+        &self,
+        tenant: &TenantId,
+        node: &NodeId,
+        number: RevisionNumber,
+        by: &Actor,
+    ) -> Result<()> {
+        let doing = "remove a revision";
+        within(doing, async {
+            let mut change = self.begin(by).await?;
+            let owner = change.node(tenant, node).await?;
+            change.must_exist(tenant, node, number).await?;
+            let newest = change.newest_revision(tenant, node).await?;
+            let needed = [
+                (owner.live == Some(number), "is live: promote another one first"),
+                (owner.previous == Some(number), "is where a roll-back leads: promote another one first"),
+                (newest == u32::from(number), "is the newest: make another one first"),
+            ];
+            if let Some((_, why)) = needed.iter().find(|(applies, _)| *applies) {
+                return Err(StorageError::Conflict(format!("the revision {number} of the node {node} {why}")));
+            }
+            let query = sqlx::query("DELETE FROM revisions WHERE tenant = $1 AND node = $2 AND number = $3")
+                .bind(tenant.as_str().to_owned())
+                .bind(node.as_str().to_owned())
+                .bind(revision_number(number));
+            query.execute(change.connection()).await.map_err(failed(doing))?;
+            change.commit(entry(tenant, node, "revision.delete", format!("{node} revision {number}"))).await
+        })
+        .await
+    }
 }
 
 impl Change {
-    async fn next_revision(&mut self, tenant: &TenantId, node: &NodeId) -> Result<RevisionNumber> {
-        let query = sqlx::query("SELECT MAX(number) AS last FROM revisions WHERE tenant = $1 AND node = $2")
+    /// 0 where there is none.
+    async fn newest_revision(&mut self, tenant: &TenantId, node: &NodeId) -> Result<u32> {
+        let query = sqlx::query("SELECT MAX(number) AS newest FROM revisions WHERE tenant = $1 AND node = $2")
             .bind(tenant.as_str().to_owned())
             .bind(node.as_str().to_owned());
         let row = query.fetch_one(self.connection()).await.map_err(failed("number a revision"))?;
-        let last: Option<i64> = row.try_get("last").map_err(failed("number a revision"))?;
-        let next = u32::try_from(last.unwrap_or(0).saturating_add(1)).map_err(|error| damaged("number", &error))?;
+        Ok(optional_number(&row, "newest")?.unwrap_or(0))
+    }
+
+    async fn next_revision(&mut self, tenant: &TenantId, node: &NodeId) -> Result<RevisionNumber> {
+        let next = self.newest_revision(tenant, node).await?.saturating_add(1);
         next.try_into().map_err(|error| damaged("number", &error))
     }
 

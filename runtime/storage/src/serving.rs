@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use model::{Node, NodeId, Revision, TenantId};
+use model::{Node, NodeId, Revision, Tenant, TenantId};
 use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
@@ -13,6 +13,7 @@ use crate::database::Listener;
 use crate::nodes::node as node_of;
 use crate::revisions::revision;
 use crate::secrets::place;
+use crate::tenants::{self, tenant as tenant_of};
 use crate::{Result, Storage};
 
 /// After more changes than these it is cheaper to read everything.
@@ -49,6 +50,8 @@ impl fmt::Debug for OpenSecret {
 pub struct Snapshot {
     /// The number of the last change that is in it.
     pub sequence: u64,
+    /// The tenants that were asked for, or that own what was.
+    pub tenants: Vec<Tenant>,
     /// The nodes that were asked for.
     pub nodes: Vec<Serving>,
 }
@@ -108,6 +111,10 @@ impl Storage {
     pub async fn serving(&self, tenant: Option<&TenantId>, node: Option<&NodeId>) -> Result<Snapshot> {
         let tenant = tenant.map_or_else(String::new, |tenant| tenant.as_str().to_owned());
         let node = node.map_or_else(String::new, |node| node.as_str().to_owned());
+        let tenants = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {} FROM tenants WHERE id = $1 OR $1 = '' ORDER BY created",
+            tenants::COLUMNS
+        )));
         let nodes = sqlx::query(
             "SELECT tenant, id, door, live, previous, version, created_at FROM nodes \
              WHERE (tenant = $1 OR $1 = '') AND (id = $2 OR $2 = '') ORDER BY created",
@@ -124,13 +131,14 @@ impl Storage {
         let read = async {
             let mut snapshot = self.database.snapshot().await?;
             let clock = sqlx::query("SELECT sequence FROM clock WHERE id = 1").fetch_one(&mut *snapshot).await?;
+            let tenants = tenants.bind(tenant.clone()).fetch_all(&mut *snapshot).await?;
             let nodes = nodes.bind(tenant.clone()).bind(node.clone()).fetch_all(&mut *snapshot).await?;
             let revisions = revisions.bind(tenant.clone()).bind(node.clone()).fetch_all(&mut *snapshot).await?;
             let secrets = secrets.bind(tenant).bind(node).fetch_all(&mut *snapshot).await?;
             snapshot.commit().await?;
-            Ok((clock, nodes, revisions, secrets))
+            Ok((clock, tenants, nodes, revisions, secrets))
         };
-        let (clock, nodes, revisions, secrets) = self.database.read("read what serves", read).await?;
+        let (clock, tenants, nodes, revisions, secrets) = self.database.read("read what serves", read).await?;
         let mut revisions = revisions_by_node(&revisions)?;
         let mut secrets = self.secrets_by_node(&secrets)?;
         let serving = |row| {
@@ -139,7 +147,11 @@ impl Storage {
             let (revision, secrets) = (revisions.remove(&key), secrets.remove(&key).unwrap_or_default());
             Ok(Serving { node, revision, secrets })
         };
-        Ok(Snapshot { sequence: number(&clock, "sequence")?, nodes: nodes.iter().map(serving).collect::<Result<_>>()? })
+        Ok(Snapshot {
+            sequence: number(&clock, "sequence")?,
+            tenants: tenants.iter().map(tenant_of).collect::<Result<_>>()?,
+            nodes: nodes.iter().map(serving).collect::<Result<_>>()?,
+        })
     }
 
     fn secrets_by_node(&self, rows: &[AnyRow]) -> Result<HashMap<(TenantId, NodeId), Vec<OpenSecret>>> {

@@ -117,6 +117,6 @@ fn a_flood_of_breaks_leaves_memory_and_descriptors_where_they_were() {
     let (memory, descriptors) = (server.resident_bytes(), server.descriptors());
     (0..20).for_each(|_| round());
     assert!(server.resident_bytes() < memory + (32 << 20), "{} after {memory}", server.resident_bytes());
-    server.wait_for("the descriptors to come back", || (server.descriptors() <= descriptors + 2).then_some(()));
+    server.wait_for_descriptors(descriptors + 2);
     assert_eq!(server.send("good", &event("product_name", "speaker")).status, 200);
 }

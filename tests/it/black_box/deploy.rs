@@ -115,6 +115,26 @@ fn answer(server: &Server) -> String {
 }
 
 #[test]
+fn a_tenant_that_has_as_much_as_it_may_makes_room_by_pruning() {
+    let (_server, shell) = shop();
+    let said = shell.does("tenant quota acme --artifacts 2 --artifact-size 4MiB");
+    assert!(said.contains("artifacts") && said.contains("4194304"), "{said}");
+    shell.does(&deploy("product-price", ""));
+    shell.does(&deploy("order-status", ""));
+    let echo = deploy("appointment", "");
+    shell.type_in(&echo, b"").says_why("has 2 artifacts, as many as its quota `artifacts` allows");
+    // Three more of what there is: the first one's artifact is not run any more once it is gone.
+    (0..3).for_each(|_| drop(shell.does(&deploy("order-status", ""))));
+    let pruned = shell.json("prune SHOP --keep 2 --yes");
+    assert_eq!(pruned["deleted"], serde_json::json!({ "revisions": 3, "artifacts": 1 }));
+    shell.does(&echo);
+    assert_eq!(shell.json("revisions SHOP")["revisions"].as_array().unwrap().len(), 3);
+    assert_eq!(shell.json("prune SHOP --yes")["deleted"]["revisions"], 0);
+    let said = shell.does("tenant quota acme --reset");
+    assert!(said.contains("what everybody may"), "{said}");
+}
+
+#[test]
 fn a_node_is_deployed_replaced_and_rolled_back() {
     let (server, shell) = shop();
     let first = shell.does(&deploy("product-price", "--note first"));

@@ -49,7 +49,7 @@ fn a_server_without_descriptors_waits_quietly_says_so_and_answers_as_soon_as_it_
     assert_eq!(exchange(server.front_door, &get("/hooks/acme/n", &[])).unwrap().status, 200);
     assert!(closed.elapsed() < AGAIN, "{:?}", closed.elapsed());
     assert_eq!(send().status, 200);
-    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+    server.wait_for_descriptors(before + 2);
     // At most one for each thread that accepts, and not one for each time that it tried.
     let complaints = server.log_lines("cannot accept connections").len();
     assert!(complaints <= 1 + WORKERS, "{complaints} log lines");

@@ -143,7 +143,7 @@ fn idle_connections_and_garbage_leave_nothing_behind() {
             [b"\x16\x03\x01\x02", b"GET / H", b"\0\0\0\0", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0"];
         connection.send(garbage[at % 4]);
     }
-    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+    server.wait_for_descriptors(before + 2);
     assert_eq!(server.send("product-price", &event("product_name", "speaker")).status, 200);
 }
 
@@ -160,7 +160,7 @@ fn a_caller_who_leaves_before_the_last_byte_starts_no_run_and_leaves_nothing_beh
     for end in 0..request.len() {
         Connection::open(server.front_door).send(&request[..end]);
     }
-    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+    server.wait_for_descriptors(before + 2);
     let answer = server.send("n", &body);
     assert_eq!(answer.status, 200, "nobody holds the one permit");
     server.record(&answer);
@@ -207,7 +207,7 @@ fn ten_thousand_idle_connections_keep_no_event_waiting() {
     last.send(&get("/hooks/a/b", &[]));
     assert_eq!(last.answer().unwrap().status, 200, "idle, not forgotten");
     drop(idle);
-    server.wait_for("the descriptors to come back", || (server.descriptors() <= before + 2).then_some(()));
+    server.wait_for_descriptors(before + 2);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use sqlx::Executor as _;
 
 use super::deliveries::{STANDARD_SECRET, deliver};
 use super::http::{self, Answer};
-use super::server::{CODENODE, SECRET, Server, event, guest};
+use super::server::{CODENODE, SECRET, Server, TOKEN, event, guest};
 use crate::hostile::generated;
 
 const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -73,32 +73,28 @@ fn fresh_database(name: &str) -> String {
     format!("{server}/{name}")
 }
 
-const NODE: &str = "/v1/tenants/acme/nodes/N";
+/// What [`deploy`] makes.
+pub(super) const NODE: &str = "/v1/tenants/acme/nodes/N";
 
 /// The node `acme/N`, with a revision of each guest; the first is live.
 fn deploy(host: &Server, guests: &[&str]) {
-    host.change("/v1/tenants", &json!({ "id": "acme" }));
-    host.change("/v1/tenants/acme/nodes", &json!({ "id": "N" }));
-    host.change(&format!("{NODE}/secrets"), &json!({ "secret": SECRET }));
+    host.change("POST", "/v1/tenants", &json!({ "id": "acme" }));
+    host.change("POST", "/v1/tenants/acme/nodes", &json!({ "id": "N" }));
+    host.change("POST", &format!("{NODE}/secrets"), &json!({ "secret": SECRET }));
     for name in guests {
         let artifact = std::fs::read(guest(name)).unwrap();
-        let uploaded = host.manage_post("/v1/tenants/acme/artifacts", &[], &artifact);
+        let uploaded = host.ask("POST", "/v1/tenants/acme/artifacts", &artifact);
         assert_eq!(uploaded.status, 201, "{}", uploaded.body);
         let wanted = json!({ "artifact": uploaded.json()["artifact"], "note": name });
-        host.change(&format!("{NODE}/revisions"), &wanted);
+        host.change("POST", &format!("{NODE}/revisions"), &wanted);
     }
-    host.change(&format!("{NODE}/promote"), &json!({ "revision": 1 }));
+    host.change("POST", &format!("{NODE}/promote"), &json!({ "revision": 1 }));
 }
 
 /// Has the node take Standard Webhooks, too.
-fn take_standard_webhooks(host: &Server) {
-    host.change(&format!("{NODE}/secrets"), &json!({ "secret": STANDARD_SECRET, "retire_older_in": "24h" }));
-    let door = json!({ "schemes": ["sha256", "standard"] });
-    let token = host.authorization();
-    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
-    let put = String::from_utf8(http::post(&format!("{NODE}/door"), &headers, door.to_string().as_bytes())).unwrap();
-    let changed = http::exchange(host.management, put.replacen("POST", "PUT", 1).as_bytes()).unwrap();
-    assert_eq!(changed.status, 200, "{}", changed.body);
+pub(super) fn take_standard_webhooks(host: &Server) {
+    host.change("POST", &format!("{NODE}/secrets"), &json!({ "secret": STANDARD_SECRET, "retire_older_in": "24h" }));
+    host.change("PUT", &format!("{NODE}/door"), &json!({ "schemes": ["sha256", "standard"] }));
 }
 
 fn ask(host: &Server) -> Answer {
@@ -149,7 +145,7 @@ fn what_one_host_promotes_both_serve_and_no_event_is_lost() {
                 1 => ("roll-back", json!({}), 1),
                 _ => ("promote", json!({ "revision": 1 }), 1),
             };
-            asked_host.change(&format!("{NODE}/{path}"), &body);
+            asked_host.change("POST", &format!("{NODE}/{path}"), &body);
             assert_eq!(says(&ask(asked_host)), Some(now));
             let heard = wait_for_revision(other, now);
             assert!(heard < Duration::from_secs(10), "the other host took {heard:?}");
@@ -186,6 +182,27 @@ fn what_both_hosts_are_delivered_runs_once() {
 }
 
 #[test]
+fn what_an_operator_lets_a_tenant_use_holds_on_both_hosts() {
+    let shared = Shared::fresh();
+    let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
+    deploy(&here, &["product-price"]);
+    wait_for_revision(&there, 1);
+    let of_two = |host: &Server| [ask(host), ask(host)].map(|answer| answer.status);
+    let quota = json!({ "runs_per_second": 1, "runs_per_burst": 1, "nodes": 1 });
+    let tenant = here.change("PUT", "/v1/tenants/acme/quota", &quota);
+    assert_eq!((&tenant["quota"], &tenant["version"]), (&quota, &json!(2)));
+    assert_eq!(of_two(&here), [200, 429], "at once where it was said");
+    there.wait_for("the other host to hear", || of_two(&there).contains(&429).then_some(()));
+    let refused = there.ask("POST", "/v1/tenants/acme/nodes", json!({ "id": "M" }).to_string().as_bytes());
+    assert_eq!((refused.status, &refused.json()["type"]), (403, &json!("urn:codenode:problem:over-quota")));
+
+    there.change("PUT", "/v1/tenants/acme/quota", &json!({}));
+    assert_eq!(of_two(&there), [200, 200]);
+    here.wait_for("the other host to hear", || (of_two(&here) == [200, 200]).then_some(()));
+    here.change("POST", "/v1/tenants/acme/nodes", &json!({ "id": "M" }));
+}
+
+#[test]
 fn without_the_database_what_is_live_goes_on_and_changes_are_refused() {
     let shared = Shared::fresh();
     let cable = Cable::to(&shared.database);
@@ -202,15 +219,20 @@ fn without_the_database_what_is_live_goes_on_and_changes_are_refused() {
     let takes_events = http::exchange(host.management, &http::get("/readyz/front-door", &[])).unwrap();
     assert_eq!((takes_events.status, &takes_events.json()["status"]), (200, &json!("ready")));
     let promote = json!({ "revision": 2 }).to_string();
-    let refused =
-        host.manage_post(&format!("{NODE}/promote"), &[("content-type", "application/json")], promote.as_bytes());
+    let refused = host.ask("POST", &format!("{NODE}/promote"), promote.as_bytes());
     assert_eq!((refused.status, &refused.json()["type"]), (503, &json!("urn:codenode:problem:storage-unavailable")));
     assert_eq!(says(&ask(&host)), Some(1));
+    let mut status = Command::new(CODENODE);
+    status.args(["status", "--server", &format!("http://{}", host.management)]).env("CODENODE_KEY", TOKEN);
+    let status = status.output().unwrap();
+    let said = String::from_utf8_lossy(&status.stdout);
+    assert_eq!(status.status.code(), Some(1), "a script sees it too: {said}");
+    assert!(said.contains("storage-unavailable") && said.contains("acme/N  live"), "{said}");
 
     cable.mend();
     let mended = Instant::now();
     host.wait_for("readiness to return", || (ready().status == 200).then_some(()));
-    host.change(&format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    host.change("POST", &format!("{NODE}/promote"), &json!({ "revision": 2 }));
     assert_eq!(says(&ask(&host)), Some(2));
     assert!(mended.elapsed() < Duration::from_secs(20), "it took {:?} to recover", mended.elapsed());
 }
@@ -221,10 +243,10 @@ fn a_host_that_shuts_down_waits_for_no_compilation_of_what_another_promoted() {
     let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
     deploy(&here, &["product-price"]);
     wait_for_revision(&there, 1);
-    let uploaded = here.manage_post("/v1/tenants/acme/artifacts", &[], &generated::functions(10_000));
+    let uploaded = here.ask("POST", "/v1/tenants/acme/artifacts", &generated::functions(10_000));
     assert_eq!(uploaded.status, 201, "{}", uploaded.body);
-    here.change(&format!("{NODE}/revisions"), &json!({ "artifact": uploaded.json()["artifact"] }));
-    here.change(&format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    here.change("POST", &format!("{NODE}/revisions"), &json!({ "artifact": uploaded.json()["artifact"] }));
+    here.change("POST", &format!("{NODE}/promote"), &json!({ "revision": 2 }));
     let compiler = there.wait_for("the compile child", || there.children().pop());
     // It would be at it for as long as it is allowed to.
     kill_process(compiler, Signal::STOP).unwrap();
@@ -252,7 +274,7 @@ fn a_host_that_was_cut_off_hears_what_it_missed_and_tells_what_it_answered() {
     cable.cut();
     let alone = deliver(&there, "N", "msg_1", &speaker);
     assert_eq!((says(&alone), alone.header("x-codenode-repeated")), (Some(1), None));
-    here.change(&format!("{NODE}/promote"), &json!({ "revision": 2 }));
+    here.change("POST", &format!("{NODE}/promote"), &json!({ "revision": 2 }));
     assert_eq!(says(&ask(&there)), Some(1), "it cannot know");
 
     cable.mend();

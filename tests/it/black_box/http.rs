@@ -1,6 +1,6 @@
 //! A client that sends exactly the bytes that a test wants, well-formed or not.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -53,34 +53,42 @@ impl Connection {
 
     /// The next answer, or nothing if the server closed without one.
     pub(super) fn answer(&mut self) -> Option<Answer> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            match self.0.read(&mut byte) {
-                Ok(1) => head.push(byte[0]),
-                Ok(_) => return None,
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("no answer: {error}; so far: {}", String::from_utf8_lossy(&head)),
-            }
+        match read_head(&mut self.0) {
+            Ok(head) => Some(read_answer(&mut self.0, head?).unwrap()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("no answer: {error}"),
         }
-        let head = String::from_utf8(head).unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        let length =
-            headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
-        Some(Answer { status, headers, body: String::from_utf8(body).unwrap() })
     }
 
     /// Whether the server has closed its side, waiting for that if need be.
     pub(super) fn is_closed(&mut self) -> bool {
         matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
     }
+}
+
+/// Up to the empty line; `None` where the server closed before it.
+fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        head.push(byte[0]);
+    }
+    Ok(Some(String::from_utf8(head).unwrap()))
+}
+
+fn read_answer(stream: &mut TcpStream, head: String) -> io::Result<Answer> {
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let mut body = vec![0; length.map_or(0, |(_, value)| value.parse().unwrap())];
+    stream.read_exact(&mut body)?;
+    Ok(Answer { status, headers, body: String::from_utf8(body).unwrap() })
 }
 
 /// One request on a connection of its own.
@@ -92,7 +100,12 @@ pub(super) fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
 
 /// A POST with these headers and body, `Host` and `Content-Length` added.
 pub(super) fn post(path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut request = format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n", body.len());
+    request("POST", path, headers, body)
+}
+
+/// The same with another method.
+pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -159,9 +159,7 @@ impl Quiet {
         // Another process may take the machine for a moment, but not each time.
         let waited = (0..5).map(|_| neighbour_waits(server)).min().unwrap();
         assert!(waited < NEIGHBOUR_WAITS, "the neighbour waited {waited:?} after {after}");
-        server.wait_for(&format!("the connection's end after {after}"), || {
-            (server.descriptors() <= self.descriptors).then_some(())
-        });
+        server.wait_for_descriptors(self.descriptors);
         let bytes = server.resident_bytes();
         assert!(bytes < self.resident_bytes + MEMORY_SLACK_BYTES, "{bytes} after {after}, {}", self.resident_bytes);
     }

@@ -41,9 +41,11 @@ fn furnished(server: &Server) -> String {
         post("/v1/tenants/acme/nodes", &json!({ "id": node }));
     }
     post("/v1/tenants/acme/nodes/SHOP/secrets", &json!({ "secret": SECRET }));
-    let code = fs::read(guest("product-price")).unwrap();
-    let uploaded = make(server, "/v1/tenants/acme/artifacts", "application/octet-stream", &code);
-    let artifact = uploaded["artifact"].as_str().unwrap();
+    let [artifact, spare] = ["product-price", "order-status"].map(|name| {
+        let code = fs::read(guest(name)).unwrap();
+        let uploaded = make(server, "/v1/tenants/acme/artifacts", "application/octet-stream", &code);
+        uploaded["artifact"].as_str().unwrap().to_owned()
+    });
     for note in ["first", "second"] {
         let made = post("/v1/tenants/acme/nodes/SHOP/revisions", &json!({ "artifact": artifact, "note": note }));
         post("/v1/tenants/acme/nodes/SHOP/promote", &json!({ "revision": made["number"] }));
@@ -51,7 +53,7 @@ fn furnished(server: &Server) -> String {
     let run = server.send("SHOP", &event("product_name", "speaker"));
     server.record(&run);
     let run = run.header("x-codenode-run").unwrap();
-    [("${TOKEN}", TOKEN), ("${ARTIFACT}", artifact), ("${RUN}", run)]
+    [("${TOKEN}", TOKEN), ("${ARTIFACT}", &artifact), ("${SPARE_ARTIFACT}", &spare), ("${RUN}", run)]
         .iter()
         .fold(CONFIG.to_owned(), |config, (name, value)| config.replace(name, value))
 }

@@ -164,17 +164,17 @@ impl Server {
         http::exchange(self.management, &http::get(path, &[("authorization", &token)])).expect("an answer")
     }
 
-    /// A POST to the management side, with its token.
-    pub(super) fn manage_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    /// A request to the management side, with its token; a body of JSON.
+    pub(super) fn ask(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let token = self.authorization();
-        let headers = [&[("authorization", token.as_str())], headers].concat();
-        http::exchange(self.management, &http::post(path, &headers, body)).expect("an answer")
+        let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+        http::exchange(self.management, &http::request(method, path, &headers, body)).expect("an answer")
     }
 
-    /// A POST of JSON to the management side that must go well.
-    pub(super) fn change(&self, path: &str, body: &Value) -> Value {
-        let answer = self.manage_post(path, &[("content-type", "application/json")], body.to_string().as_bytes());
-        assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
+    /// The same, which must go well.
+    pub(super) fn change(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.ask(method, path, body.to_string().as_bytes());
+        assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.body);
         answer.json()
     }
 
@@ -230,10 +230,23 @@ impl Server {
 
     /// The process's open descriptors but for those of the database, whose pool opens connections when it likes and keeps them for minutes.
     pub(super) fn descriptors(&self) -> usize {
+        self.open_files().len()
+    }
+
+    /// Waits until no more descriptors are open than these.
+    pub(super) fn wait_for_descriptors(&self, most: usize) {
+        let started = Instant::now();
+        while self.descriptors() > most {
+            assert!(started.elapsed() < PATIENCE, "more than {most} descriptors: {:#?}", self.open_files());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn open_files(&self) -> Vec<PathBuf> {
         let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
         // One that is closed while we look is not open.
         let files = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-        files.filter(|file| !file.to_string_lossy().contains("codenode.db")).count()
+        files.filter(|file| !file.to_string_lossy().contains("codenode.db")).collect()
     }
 
     /// The process's resident memory in bytes.

@@ -10,9 +10,9 @@ use super::server::{CODENODE, SECRET, Server};
 #[test]
 fn a_server_without_the_master_key_of_its_secrets_does_not_start_and_names_the_key() {
     let server = Server::start("");
-    server.change("/v1/tenants", &json!({ "id": "acme" }));
-    server.change("/v1/tenants/acme/nodes", &json!({ "id": "N" }));
-    server.change("/v1/tenants/acme/nodes/N/secrets", &json!({ "secret": SECRET }));
+    server.change("POST", "/v1/tenants", &json!({ "id": "acme" }));
+    server.change("POST", "/v1/tenants/acme/nodes", &json!({ "id": "N" }));
+    server.change("POST", "/v1/tenants/acme/nodes/N/secrets", &json!({ "secret": SECRET }));
     let folder = server.kill();
     let key = folder.path().join(".codenode/master.key");
     let right = fs::read(&key).unwrap();

@@ -130,7 +130,12 @@ impl Client {
     }
 
     pub(crate) fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
-        self.post_json(path, body, None, ANSWER_TIME)
+        self.send_json(Method::POST, path, body, None, ANSWER_TIME)
+    }
+
+    /// Puts settings in the place of those of the version that was seen.
+    pub(crate) fn put(&self, path: &str, body: &impl Serialize, seen: u64) -> anyhow::Result<Answer> {
+        self.send_json(Method::PUT, path, body, Some(seen), ANSWER_TIME)
     }
 
     /// Posts what the server may have to compile something for; of the version that was seen, where that matters.
@@ -140,7 +145,7 @@ impl Client {
         body: &impl Serialize,
         seen: Option<u64>,
     ) -> anyhow::Result<Answer> {
-        self.post_json(path, body, seen, COMPILE_TIME)
+        self.send_json(Method::POST, path, body, seen, COMPILE_TIME)
     }
 
     /// Posts bytes, `length` of them, once the server has said that it wants them: a refusal would be lost among them.
@@ -152,8 +157,9 @@ impl Client {
         self.send(Method::POST, path, headers, SendBody::from_reader(&mut bytes), COMPILE_TIME)?.good()
     }
 
-    fn post_json(
+    fn send_json(
         &self,
+        method: Method,
         path: &str,
         body: &impl Serialize,
         seen: Option<u64>,
@@ -166,7 +172,7 @@ impl Client {
         if let Some(seen) = seen {
             headers.insert(IF_MATCH, HeaderValue::from_str(&format!("\"{seen}\""))?);
         }
-        self.send(Method::POST, path, headers, SendBody::from_reader(&mut body.as_slice()), deadline)?.good()
+        self.send(method, path, headers, SendBody::from_reader(&mut body.as_slice()), deadline)?.good()
     }
 
     fn send(
@@ -259,8 +265,13 @@ impl Answer {
         Ok(())
     }
 
+    /// Whether the server did what it was asked to.
+    pub(crate) const fn is_good(&self) -> bool {
+        matches!(self.status, 200..300)
+    }
+
     fn good(self) -> anyhow::Result<Self> {
-        if (200..300).contains(&self.status) {
+        if self.is_good() {
             return Ok(self);
         }
         match serde_json::from_str::<Problem>(&self.body) {

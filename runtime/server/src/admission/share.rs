@@ -61,6 +61,11 @@ impl Share {
         Self { quota, account: Arc::clone(&self.account) }
     }
 
+    /// What it is a share of.
+    pub(crate) const fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
     /// Runs under way and waiting.
     pub(crate) fn taken(&self) -> u32 {
         self.account.taken.load(Ordering::Relaxed)

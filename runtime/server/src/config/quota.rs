@@ -13,6 +13,9 @@ pub(super) fn read(mut section: Section<'_>, inherited: &Quota) -> Quota {
         runs_per_burst: section.optional_count("runs_per_burst"),
         cpu_per_hour: section.optional_duration("cpu_per_hour"),
         weight: section.optional_count("weight"),
+        nodes: section.optional_count("nodes"),
+        artifacts: section.optional_count("artifacts"),
+        artifact_size: section.optional_size("artifact_size"),
     };
     let quota = inherited.with(&overrides).unwrap_or_else(|errors| {
         for error in errors {

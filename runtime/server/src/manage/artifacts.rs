@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::input::{self, Path, Query};
-use super::output::Kept;
+use super::output::{Done, Kept};
 use super::problem::Problem;
 use crate::listen::{BodyError, read_body};
 use crate::state::State;
@@ -80,6 +80,16 @@ pub(super) async fn show(
     Ok(Json(Described::of(&state.stored.storage.artifact(&tenant, &id).await?)?))
 }
 
+/// `DELETE /v1/tenants/{tenant}/artifacts/{artifact}`: where no revision runs it.
+pub(super) async fn delete(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, id)): Path<(TenantId, ArtifactId)>,
+) -> Result<Done, Problem> {
+    state.stored.storage.delete_artifact(&tenant, &id, &caller.actor).await?;
+    Ok(Done)
+}
+
 /// `POST /v1/tenants/{tenant}/artifacts?node=…`: the body is the artifact. 201, or 200 where the tenant has it already.
 ///
 /// An artifact that cannot run is refused with every reason, and is not kept.
@@ -104,7 +114,8 @@ pub(super) async fn upload(
     let id = inspection.artifact.parse().map_err(Problem::internal)?;
     let new =
         NewArtifact { id, bytes: body, inspection: serde_json::to_string(&inspection).map_err(Problem::internal)? };
-    let (artifact, is_new) = state.stored.storage.add_artifact(&tenant, &new, &caller.actor).await?;
+    let quota = state.directory.load().quota(&tenant);
+    let (artifact, is_new) = state.stored.storage.add_artifact(&tenant, &new, &quota, &caller.actor).await?;
     let new_imports = live.map(|live| names(&inspection).difference(&live).cloned().collect());
     let body = Uploaded { described: Described::of(&artifact)?, is_new, new_imports };
     Ok(Kept { is_new, body })

@@ -149,7 +149,7 @@ impl Input for Seen {
         let parameter = ParameterBuilder::new()
             .name(IF_MATCH.as_str())
             .parameter_in(ParameterIn::Header)
-            .description(Some("The `etag` of the node as it was seen: nothing is changed if it has changed since."))
+            .description(Some("The `etag` of an earlier answer: nothing is changed if it has changed since."))
             .required(Required::False)
             .schema(Some(tag));
         draft.takes([parameter.build()]);

@@ -83,12 +83,14 @@ fn table_of_contents(state: Arc<State>) -> Finished {
 fn tenants_and_keys(api: Api) -> Api {
     use Role::{Admin, Operator, Read};
     const TENANT: &str = "/v1/tenants/{tenant}";
+    const QUOTA: &str = "/v1/tenants/{tenant}/quota";
     const KEYS: &str = "/v1/tenants/{tenant}/keys";
     const KEY: &str = "/v1/tenants/{tenant}/keys/{id}";
     api.on(GET, "/v1/tenants", Operator, "All tenants, the oldest first", tenants::list)
         .on(POST, "/v1/tenants", Operator, "Make a tenant", tenants::create)
         .or(CONFLICT)
         .on(GET, TENANT, Read, "One tenant", tenants::show)
+        .on(PUT, QUOTA, Operator, "Say what a tenant may use", tenants::set_quota)
         .on(DELETE, TENANT, Operator, "Remove a tenant with its keys, nodes, revisions and secrets", tenants::delete)
         .on(GET, "/v1/keys", Operator, "The keys of operators", keys::list_operators)
         .on(POST, "/v1/keys", Operator, "Make a key for an operator", keys::create_operators)
@@ -108,6 +110,8 @@ fn artifacts_and_nodes(api: Api) -> Api {
         .on(POST, ARTIFACTS, Deploy, "Upload, inspect and compile an artifact", artifacts::upload)
         .or(REFUSED)
         .on(GET, ARTIFACT, Read, "One artifact", artifacts::show)
+        .on(DELETE, ARTIFACT, Deploy, "Remove an artifact that no revision runs", artifacts::delete)
+        .or(CONFLICT)
         .on(GET, NODES, Read, "The nodes of a tenant, the oldest first", nodes::list)
         .on(POST, NODES, Admin, "Make a node", nodes::create)
         .or(CONFLICT)
@@ -130,6 +134,8 @@ fn a_node(api: Api) -> Api {
         .on(GET, REVISIONS, Read, "The revisions of a node, the newest first", revisions::list)
         .on(POST, REVISIONS, Deploy, "Make the next revision, which runs once it is promoted", revisions::create)
         .on(GET, REVISION, Read, "One revision", revisions::show)
+        .on(DELETE, REVISION, Deploy, "Remove a revision that is not needed any more", revisions::delete)
+        .or(CONFLICT)
         .on(GET, DIFF, Read, "What a revision has that another one has not", revisions::diff)
         .or(CONFLICT)
         .on(POST, PROMOTE, Deploy, "Make a revision live, here before the answer comes", revisions::promote)

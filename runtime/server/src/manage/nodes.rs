@@ -42,7 +42,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<TenantId>,
     Body(new): Body<NewNode>,
-) -> Result<Created<Tagged>, Problem> {
+) -> Result<Created<Tagged<Node>>, Problem> {
     let configured = state.directory.load_full();
     if configured.find(tenant.as_str(), new.id.as_str()).is_some_and(|live| !live.is_stored()) {
         return Err(Problem::conflict(format!(
@@ -50,7 +50,8 @@ pub(super) async fn create(
             new.id
         )));
     }
-    let node = state.stored.storage.create_node(&tenant, &new.id, &new.door, &caller.actor).await?;
+    let quota = configured.quota(&tenant);
+    let node = state.stored.storage.create_node(&tenant, &new.id, &new.door, &quota, &caller.actor).await?;
     stored::refresh(&state, &tenant, &new.id).await?;
     Ok(Created(Tagged(node)))
 }
@@ -59,7 +60,7 @@ pub(super) async fn create(
 pub(super) async fn show(
     Shared(state): Shared<Arc<State>>,
     Path((tenant, id)): Path<(TenantId, NodeId)>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<Node>, Problem> {
     Ok(Tagged(state.stored.storage.node(&tenant, &id).await?))
 }
 
@@ -70,7 +71,7 @@ pub(super) async fn set_door(
     Path((tenant, id)): Path<(TenantId, NodeId)>,
     Seen(seen): Seen,
     Body(door): Body<Door>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<Node>, Problem> {
     let changed = state.stored.storage.set_door(&tenant, &id, &door, seen, &caller.actor).await;
     let node = changed.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
     stored::refresh(&state, &tenant, &id).await?;

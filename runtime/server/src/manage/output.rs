@@ -5,7 +5,7 @@ use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, StatusCode};
-use model::Node;
+use model::{Node, Tenant};
 use serde::Serialize;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::{PartialSchema as _, ToSchema};
@@ -24,8 +24,13 @@ pub(super) struct Kept<T> {
 /// 204.
 pub(super) struct Done;
 
-/// A node with its version as the `etag`, for the `if-match` of the next change.
-pub(super) struct Tagged(pub(super) Node);
+/// What has a version, with that as the `etag`, for the `if-match` of the next change.
+pub(super) struct Tagged<T>(pub(super) T);
+
+/// What counts its changes.
+pub(super) trait Versioned {
+    fn version(&self) -> u64;
+}
 
 /// What no cache may keep.
 pub(super) struct Unstored<T>(pub(super) T);
@@ -78,16 +83,28 @@ impl Output for Done {
     }
 }
 
-impl IntoResponse for Tagged {
-    fn into_response(self) -> Response {
-        ([(ETAG, format!("\"{}\"", self.0.version))], Json(self.0)).into_response()
+impl Versioned for Node {
+    fn version(&self) -> u64 {
+        self.version
     }
 }
 
-impl Output for Tagged {
+impl Versioned for Tenant {
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl<T: Serialize + Versioned> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        ([(ETAG, format!("\"{}\"", self.0.version()))], Json(self.0)).into_response()
+    }
+}
+
+impl<T: ToSchema> Output for Tagged<T> {
     fn describe(draft: &mut Draft, status: StatusCode) {
-        Json::<Node>::describe(draft, status);
-        draft.has_header(status, ETAG.as_str(), "The node's version, for the `if-match` of the next change.");
+        Json::<T>::describe(draft, status);
+        draft.has_header(status, ETAG.as_str(), "The version, for the `if-match` of the next change.");
     }
 }
 

@@ -140,6 +140,7 @@ impl From<StorageError> for Problem {
             StorageError::NotFound(_) => Self::not_found(text),
             StorageError::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", text),
             StorageError::Conflict(_) => Self::conflict(text),
+            StorageError::OverQuota(_) => Self::new(StatusCode::FORBIDDEN, "over-quota", text),
             StorageError::Invalid(_) => Self::invalid(text),
             StorageError::Unavailable { .. } => {
                 let detail = "storage does not answer, so nothing has changed; nodes that are live go on serving: try again soon";

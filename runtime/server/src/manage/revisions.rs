@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use model::{ArtifactId, NodeId, Revision, RevisionNumber, Settings, TenantId};
+use model::{ArtifactId, Node, NodeId, Revision, RevisionNumber, Settings, TenantId};
 use serde::{Deserialize, Serialize};
 use storage::NewRevision;
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::artifacts::{inspection_of, names};
 use super::auth::Caller;
 use super::input::{Body, Path, Query, Seen};
-use super::output::{Created, Tagged};
+use super::output::{Created, Done, Tagged};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
@@ -118,6 +118,16 @@ pub(super) async fn show(
     Ok(Json(state.stored.storage.revision(&tenant, &node, number).await?))
 }
 
+/// `DELETE …/revisions/{revision}`: what is neither live, nor where a roll-back leads, nor the newest.
+pub(super) async fn delete(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path((tenant, node, number)): Path<(TenantId, NodeId, RevisionNumber)>,
+) -> Result<Done, Problem> {
+    state.stored.storage.delete_revision(&tenant, &node, number, &caller.actor).await?;
+    Ok(Done)
+}
+
 /// `GET …/revisions/{revision}/diff?against=…`
 pub(super) async fn diff(
     Shared(state): Shared<Arc<State>>,
@@ -151,7 +161,7 @@ pub(super) async fn promote(
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Seen(seen): Seen,
     Body(wanted): Body<Promotion>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<Node>, Problem> {
     let storage = &state.stored.storage;
     let revision = storage.revision(&tenant, &node, wanted.revision).await?;
     let _warm = stored::ready(&state, revision.artifact).await?;
@@ -167,7 +177,7 @@ pub(super) async fn roll_back(
     Extension(caller): Extension<Caller>,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Seen(seen): Seen,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<Node>, Problem> {
     let rolled_back = state.stored.storage.roll_back(&tenant, &node, seen, &caller.actor).await;
     let rolled_back = rolled_back.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
     stored::refresh(&state, &tenant, &node).await?;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
+use model::quota::Overrides;
 use model::{Tenant, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::input::{Body, Path};
-use super::output::{Created, Done};
+use super::input::{Body, Path, Seen};
+use super::output::{Created, Done, Tagged};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
@@ -36,14 +37,31 @@ pub(super) async fn create(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Body(new): Body<NewTenant>,
-) -> Result<Created<Json<Tenant>>, Problem> {
+) -> Result<Created<Tagged<Tenant>>, Problem> {
     let tenant = state.stored.storage.create_tenant(&new.id, &caller.actor).await?;
-    Ok(Created(Json(tenant)))
+    Ok(Created(Tagged(tenant)))
 }
 
 /// `GET /v1/tenants/{tenant}`
-pub(super) async fn show(Shared(state): Shared<Arc<State>>, Path(id): Path<TenantId>) -> Result<Json<Tenant>, Problem> {
-    Ok(Json(state.stored.storage.tenant(&id).await?))
+pub(super) async fn show(
+    Shared(state): Shared<Arc<State>>,
+    Path(id): Path<TenantId>,
+) -> Result<Tagged<Tenant>, Problem> {
+    Ok(Tagged(state.stored.storage.tenant(&id).await?))
+}
+
+/// `PUT /v1/tenants/{tenant}/quota`: what it may use, as far as that is not what the host gives to everybody.
+pub(super) async fn set_quota(
+    Shared(state): Shared<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<TenantId>,
+    Seen(seen): Seen,
+    Body(quota): Body<Overrides>,
+) -> Result<Tagged<Tenant>, Problem> {
+    let changed = state.stored.storage.set_quota(&id, &quota, seen, &caller.actor).await;
+    let tenant = changed.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
+    stored::refresh_all(&state, Some(&id)).await?;
+    Ok(Tagged(tenant))
 }
 
 /// `DELETE /v1/tenants/{tenant}`: with its keys, nodes, revisions and secrets.

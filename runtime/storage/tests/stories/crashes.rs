@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use model::Quota;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use storage::{Place, StorageError};
@@ -115,7 +116,7 @@ async fn an_upload_whose_process_is_killed_is_seen_by_nobody_and_can_be_repeated
         let upload = upload(kept.changes);
         assert!(!file_of(&ground, &upload.id).exists());
         assert!(matches!(storage.artifact_bytes(&upload.id).await, Err(StorageError::Damaged(_))));
-        assert!(storage.add_artifact(&tenant("acme"), &upload, &by()).await.unwrap().1);
+        assert!(storage.add_artifact(&tenant("acme"), &upload, &Quota::DEFAULT, &by()).await.unwrap().1);
         assert_eq!(storage.artifact_bytes(&upload.id).await.unwrap(), upload.bytes);
     }
 }

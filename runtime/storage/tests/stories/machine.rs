@@ -2,6 +2,7 @@
 
 mod model;
 
+use ::model::quota::Overrides;
 use ::model::{ApiKey, ArtifactId, Door, NodeId, Role, Scheme, Settings, TenantId};
 use jiff::{Timestamp, ToSpan as _};
 use proptest::prelude::*;
@@ -114,11 +115,14 @@ impl Pair {
             What::DeleteKey(_, which) | What::Authenticate(which, _) => pick(&self.keys, which).map(|(id, _)| id),
             What::CreateTenant
             | What::DeleteTenant
+            | What::SetQuota(..)
             | What::CreateNode(_)
             | What::DeleteNode
             | What::SetDoor(..)
             | What::AddArtifact(_)
+            | What::DeleteArtifact(_)
             | What::CreateRevision(_)
+            | What::DeleteRevision(_)
             | What::Promote(..)
             | What::RollBack(_)
             | What::AddSecret(_)
@@ -131,13 +135,23 @@ impl Pair {
     async fn perform(&mut self, step: &Step, about: &str, secret: &str) -> storage::Result<Told> {
         let (storage, tenant, node, now) = (&self.storage, &step.tenant, &step.node, self.model.now);
         let version = |seen| self.model.version(step, seen);
+        let quota = self.model.tenant(tenant).quota();
         Ok(match &step.what {
             What::CreateTenant => storage.create_tenant(tenant, &by()).await.map(|_| Told::Done)?,
             What::DeleteTenant => storage.delete_tenant(tenant, &by()).await.map(|()| Told::Done)?,
-            What::CreateNode(door) => told(&storage.create_node(tenant, node, door, &by()).await?),
+            What::SetQuota(quota, seen) => {
+                let tenant = storage.set_quota(tenant, quota, version(*seen), &by()).await?;
+                Told::Tenant(tenant.quota, tenant.version)
+            }
+            What::CreateNode(door) => told(&storage.create_node(tenant, node, door, &quota, &by()).await?),
             What::DeleteNode => storage.delete_node(tenant, node, &by()).await.map(|()| Told::Done)?,
             What::SetDoor(door, seen) => told(&storage.set_door(tenant, node, door, version(*seen), &by()).await?),
-            What::AddArtifact(id) => Told::IsNew(storage.add_artifact(tenant, &upload(*id), &by()).await?.1),
+            What::AddArtifact(id) => Told::IsNew(storage.add_artifact(tenant, &upload(*id), &quota, &by()).await?.1),
+            What::DeleteArtifact(id) => storage.delete_artifact(tenant, id, &by()).await.map(|()| Told::Done)?,
+            What::DeleteRevision(number) => {
+                let number = (*number).try_into().unwrap();
+                storage.delete_revision(tenant, node, number, &by()).await.map(|()| Told::Done)?
+            }
             What::CreateRevision(artifact) => {
                 let new = NewRevision { artifact: *artifact, settings: Settings::default(), note: String::new() };
                 let made = storage.create_revision(tenant, node, &new, &by()).await?;
@@ -206,16 +220,20 @@ impl Pair {
 
 /// All that a tenant has, as storage tells it.
 async fn held(storage: &Storage, id: &TenantId) -> Tenant {
-    let serving = storage.serving(Some(id), None).await.unwrap().nodes;
+    let snapshot = storage.serving(Some(id), None).await.unwrap();
+    let serving = snapshot.nodes;
     let nodes = storage.nodes(id).await.unwrap();
     assert_eq!(serving.iter().map(|serving| &serving.node).collect::<Vec<_>>(), nodes.iter().collect::<Vec<_>>());
     let mut held = Tenant::default();
+    for tenant in snapshot.tenants {
+        (held.quota, held.version) = (tenant.quota, tenant.version);
+    }
     for serving in serving {
         let mut node = seen(&serving.node);
         let revisions = storage.revisions(id, &node.id, None, 1000).await.unwrap();
         let live = revisions.iter().find(|revision| Some(revision.number) == serving.node.live);
         assert_eq!(serving.revision.as_ref(), live);
-        node.revisions = revisions.iter().rev().map(|revision| revision.artifact).collect();
+        node.revisions = revisions.iter().rev().map(|it| (it.number.into(), it.artifact)).collect();
         for (secret, open) in storage.secrets(id, &node.id).await.unwrap().into_iter().zip(&serving.secrets) {
             assert_eq!(secret.retires_at, open.retires_at);
             node.secrets.push(Secret { id: secret.id, text: open.text.to_string(), retires_at: secret.retires_at });
@@ -249,7 +267,7 @@ fn told(node: &::model::Node) -> Told {
 fn shallow(told: Result<Told, Refusal>) -> Result<Told, Refusal> {
     told.map(|told| match told {
         Told::Node(node) => Told::Node(Box::new(Node { revisions: Vec::new(), secrets: Vec::new(), ..*node })),
-        Told::Done | Told::Revision(_) | Told::IsNew(_) | Told::Id(_) | Told::Knows(_) => told,
+        Told::Done | Told::Tenant(..) | Told::Revision(_) | Told::IsNew(_) | Told::Id(_) | Told::Knows(_) => told,
     })
 }
 
@@ -316,6 +334,10 @@ fn what() -> impl Strategy<Value = What> {
             repeat_window: None,
         })
     };
+    let quota = || {
+        let most = || select(vec![None, None, Some(0), Some(1), Some(2)]);
+        (most(), most()).prop_map(|(nodes, artifacts)| Overrides { nodes, artifacts, ..Overrides::default() })
+    };
     let seen = || prop_oneof![3 => Just(Seen::Unsaid), 2 => Just(Seen::Present), 1 => Just(Seen::Older)];
     let artifact = || select(BYTES.map(|bytes| artifact(bytes).id).to_vec());
     let owner = || prop_oneof![3 => Just(Owner::Tenant), 1 => Just(Owner::Operators)];
@@ -326,7 +348,10 @@ fn what() -> impl Strategy<Value = What> {
         5 => door().prop_map(What::CreateNode),
         1 => Just(What::DeleteNode),
         4 => (door(), seen()).prop_map(|(door, seen)| What::SetDoor(door, seen)),
+        3 => (quota(), seen()).prop_map(|(quota, seen)| What::SetQuota(quota, seen)),
         4 => artifact().prop_map(What::AddArtifact),
+        2 => artifact().prop_map(What::DeleteArtifact),
+        4 => (1_u32..4).prop_map(What::DeleteRevision),
         10 => artifact().prop_map(What::CreateRevision),
         14 => (1_u32..4, seen()).prop_map(|(number, seen)| What::Promote(number, seen)),
         8 => seen().prop_map(What::RollBack),

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use model::ArtifactId;
+use model::{ArtifactId, Quota};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt as _};
@@ -49,12 +49,13 @@ async fn an_upload_that_is_cut_off_is_seen_by_nobody_and_can_be_repeated() {
     let (acme, wasm) = (tenant("acme"), artifact(1));
     let cutting = open(&ground, spot.place_at(&cut_after(ARTIFACT_BYTES / 2).await)).await;
     cutting.create_tenant(&acme, &by()).await.unwrap();
-    let cut = timeout(DEADLINE, cutting.add_artifact(&acme, &wasm, &by())).await.expect("an answer in time");
+    let cut =
+        timeout(DEADLINE, cutting.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by())).await.expect("an answer in time");
     assert!(matches!(cut, Err(StorageError::Unavailable { .. })), "{cut:?}");
     let storage = open(&ground, spot.place.clone()).await;
     assert!(matches!(storage.artifact(&acme, &wasm.id).await, Err(StorageError::NotFound(_))));
     assert!(matches!(storage.artifact_bytes(&wasm.id).await, Err(StorageError::Damaged(_))));
-    assert!(storage.add_artifact(&acme, &wasm, &by()).await.unwrap().1);
+    assert!(storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap().1);
     assert_eq!(storage.artifact_bytes(&wasm.id).await.unwrap(), wasm.bytes);
 }
 
@@ -68,7 +69,7 @@ async fn a_bucket_that_is_not_there_is_unavailable_soon() {
     let storage = open(&ground, spot.place_at(&nobody.to_string())).await;
     storage.create_tenant(&tenant("acme"), &by()).await.unwrap();
     let begun = Instant::now();
-    let kept = storage.add_artifact(&tenant("acme"), &artifact(1), &by()).await;
+    let kept = storage.add_artifact(&tenant("acme"), &artifact(1), &Quota::DEFAULT, &by()).await;
     assert!(matches!(kept, Err(StorageError::Unavailable { .. })), "{kept:?}");
     let read = storage.artifact_bytes(&artifact(1).id).await;
     assert!(matches!(read, Err(StorageError::Unavailable { .. })), "{read:?}");
@@ -149,10 +150,10 @@ async fn keeps_and_mends(ground: &Ground, spot: &Spot) {
     let gone = storage.artifact_bytes(&wasm.id).await;
     assert!(matches!(gone, Err(StorageError::Damaged(_))), "{gone:?}");
 
-    assert!(storage.add_artifact(&acme, &wasm, &by()).await.unwrap().1);
-    assert!(!storage.add_artifact(&acme, &wasm, &by()).await.unwrap().1);
-    assert!(storage.add_artifact(&other, &wasm, &by()).await.unwrap().1);
-    assert!(storage.add_artifact(&acme, &second, &by()).await.unwrap().1);
+    assert!(storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap().1);
+    assert!(!storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap().1);
+    assert!(storage.add_artifact(&other, &wasm, &Quota::DEFAULT, &by()).await.unwrap().1);
+    assert!(storage.add_artifact(&acme, &second, &Quota::DEFAULT, &by()).await.unwrap().1);
     storage.close().await;
     let storage = open(ground, spot.place.clone()).await;
     assert_eq!(storage.artifact_bytes(&wasm.id).await.unwrap(), wasm.bytes);
@@ -161,18 +162,18 @@ async fn keeps_and_mends(ground: &Ground, spot: &Spot) {
     spot.overwrite(&wasm.id, b"\0asm, but another").await;
     let changed = storage.artifact_bytes(&wasm.id).await;
     assert!(matches!(&changed, Err(StorageError::Damaged(what)) if what.contains("changed")), "{changed:?}");
-    assert!(!storage.add_artifact(&acme, &wasm, &by()).await.unwrap().1);
+    assert!(!storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap().1);
     assert_eq!(storage.artifact_bytes(&wasm.id).await.unwrap(), wasm.bytes, "uploaded again, it is whole");
 
     spot.remove(&wasm.id).await;
     let gone = storage.artifact_bytes(&wasm.id).await;
     assert!(matches!(&gone, Err(StorageError::Damaged(what)) if what.contains("gone")), "{gone:?}");
-    assert!(!storage.add_artifact(&other, &wasm, &by()).await.unwrap().1);
+    assert!(!storage.add_artifact(&other, &wasm, &Quota::DEFAULT, &by()).await.unwrap().1);
     assert_eq!(storage.artifact_bytes(&wasm.id).await.unwrap(), wasm.bytes, "whoever of its owners uploads it");
     assert_eq!(storage.artifact_bytes(&second.id).await.unwrap(), second.bytes, "and nothing else has changed");
 
     let misnamed = NewArtifact { id: artifact(3).id, ..wasm };
-    let refused = storage.add_artifact(&acme, &misnamed, &by()).await;
+    let refused = storage.add_artifact(&acme, &misnamed, &Quota::DEFAULT, &by()).await;
     assert!(matches!(refused, Err(StorageError::Invalid(_))), "{refused:?}");
     assert!(matches!(storage.artifact_bytes(&misnamed.id).await, Err(StorageError::Damaged(_))));
 }

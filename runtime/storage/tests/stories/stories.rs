@@ -1,5 +1,5 @@
 use jiff::{Timestamp, ToSpan as _};
-use model::{Actor, Door, OnBreak, RevisionNumber, Role, Scheme, Settings};
+use model::{Actor, Door, OnBreak, Quota, RevisionNumber, Role, Scheme, Settings};
 use storage::{NewKey, NewRevision, StorageError};
 
 use crate::place::{Ground, Kind, artifact, by, node, on_both, tenant};
@@ -18,10 +18,10 @@ on_both! {
         let acme = tenant("acme");
         storage.create_tenant(&acme, &by()).await.unwrap();
         assert!(matches!(storage.create_tenant(&acme, &by()).await, Err(StorageError::Exists(_))));
-        storage.create_node(&acme, &node("ORDERS"), &Door::default(), &by()).await.unwrap();
+        storage.create_node(&acme, &node("ORDERS"), &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
         storage.add_secret(&acme, &node("ORDERS"), "it's a secret", None, &by()).await.unwrap();
         let wasm = artifact(b"\0asm one");
-        storage.add_artifact(&acme, &wasm, &by()).await.unwrap();
+        storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap();
         storage.create_revision(&acme, &node("ORDERS"), &of(&wasm, ""), &by()).await.unwrap();
         storage.delete_tenant(&acme, &by()).await.unwrap();
         assert!(storage.tenants().await.unwrap().is_empty());
@@ -34,10 +34,10 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders, wasm) = (tenant("acme"), node("ORDERS"), artifact(b"\0asm one"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.add_artifact(&acme, &wasm, &by()).await.unwrap();
+        storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap();
         let window = Some(std::time::Duration::from_secs(600));
         let door = Door { schemes: vec![Scheme::Standard], allow_unsigned: false, repeat_window: window };
-        storage.create_node(&acme, &orders, &door, &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &door, &Quota::DEFAULT, &by()).await.unwrap();
         let settings = Settings { on_break: OnBreak::Say("Sorry. \u{1F622}".to_owned()), ..Settings::default() };
         let new = NewRevision { artifact: wasm.id, settings, note: "first".to_owned() };
         let made = storage.create_revision(&acme, &orders, &new, &Actor::key("0011")).await.unwrap();
@@ -59,13 +59,13 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders, one, two) = (tenant("acme"), node("ORDERS"), artifact(b"\0asm one"), artifact(b"\0asm two"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
         assert!(
             matches!(storage.create_revision(&acme, &orders, &of(&one, ""), &by()).await, Err(StorageError::NotFound(_))),
             "an artifact that was never uploaded"
         );
         for wasm in [&one, &two] {
-            storage.add_artifact(&acme, wasm, &by()).await.unwrap();
+            storage.add_artifact(&acme, wasm, &Quota::DEFAULT, &by()).await.unwrap();
             storage.create_revision(&acme, &orders, &of(wasm, "note"), &by()).await.unwrap();
         }
         assert!(matches!(storage.roll_back(&acme, &orders, None, &by()).await, Err(StorageError::Conflict(_))));
@@ -87,7 +87,7 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders) = (tenant("acme"), node("ORDERS"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        let seen = storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
+        let seen = storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
         let door = Door { schemes: vec![Scheme::Sha256], ..Door::default() };
         let changed = storage.set_door(&acme, &orders, &door, Some(seen.version), &by()).await.unwrap();
         assert_eq!((changed.version, &changed.door), (2, &door));
@@ -101,12 +101,12 @@ on_both! {
         let (acme, other, wasm) = (tenant("acme"), tenant("other"), artifact(b"\0asm one"));
         storage.create_tenant(&acme, &by()).await.unwrap();
         storage.create_tenant(&other, &by()).await.unwrap();
-        let (first, is_new) = storage.add_artifact(&acme, &wasm, &by()).await.unwrap();
+        let (first, is_new) = storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap();
         assert!(is_new);
-        let (again, is_new) = storage.add_artifact(&acme, &wasm, &Actor::key("0011")).await.unwrap();
+        let (again, is_new) = storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &Actor::key("0011")).await.unwrap();
         assert_eq!((again, is_new), (first, false));
         assert!(matches!(storage.artifact(&other, &wasm.id).await, Err(StorageError::NotFound(_))));
-        storage.add_artifact(&other, &wasm, &by()).await.unwrap();
+        storage.add_artifact(&other, &wasm, &Quota::DEFAULT, &by()).await.unwrap();
         assert_eq!(storage.artifacts(&other, 10).await.unwrap().len(), 1);
     }
 
@@ -136,7 +136,7 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders) = (tenant("acme"), node("ORDERS"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
         storage.add_secret(&acme, &orders, "the first one", None, &by()).await.unwrap();
         let unsaid = storage.add_secret(&acme, &orders, "the second one", None, &by()).await;
         assert!(matches!(unsaid, Err(StorageError::Conflict(_))), "nobody said when the first one retires");
@@ -158,7 +158,7 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders) = (tenant("acme"), node("ORDERS"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
         storage.add_secret(&acme, &orders, "the first one", None, &by()).await.unwrap();
         storage.add_secret(&acme, &orders, "the second one", Some(Timestamp::now()), &by()).await.unwrap();
         let tomorrow = Timestamp::now() + 24.hours();
@@ -170,7 +170,7 @@ on_both! {
         let storage = ground.open_with(&["a"]).await.unwrap();
         let (acme, orders) = (tenant("acme"), node("ORDERS"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
         storage.add_secret(&acme, &orders, "it's a secret", None, &by()).await.unwrap();
         storage.close().await;
 
@@ -194,8 +194,8 @@ on_both! {
         storage.create_tenant(&acme, &by()).await.unwrap();
         storage.create_tenant(&tenant("other"), &by()).await.unwrap();
         let before = storage.sequence().await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
-        storage.add_artifact(&acme, &wasm, &Actor::key("0011")).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
+        storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &Actor::key("0011")).await.unwrap();
         storage.create_revision(&acme, &orders, &of(&wasm, ""), &by()).await.unwrap();
         storage.promote(&acme, &orders, revision(1), None, &by()).await.unwrap();
         storage.add_secret(&acme, &orders, "it's a secret", None, &by()).await.unwrap();
@@ -220,8 +220,8 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders, wasm) = (tenant("acme"), node("ORDERS"), artifact(b"\0asm one"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
-        storage.add_artifact(&acme, &wasm, &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
+        storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap();
         let invalid = |refused: Result<(), StorageError>| assert!(matches!(refused, Err(StorageError::Invalid(_))), "{refused:?}");
         invalid(storage.create_revision(&acme, &orders, &of(&wasm, "a\0b"), &by()).await.map(drop));
         let settings = Settings { on_break: OnBreak::Say("a\0b".to_owned()), ..Settings::default() };
@@ -237,8 +237,8 @@ on_both! {
         let storage = ground.open().await;
         let (acme, orders, wasm) = (tenant("acme"), node("ORDERS"), artifact(b"\0asm one"));
         storage.create_tenant(&acme, &by()).await.unwrap();
-        storage.create_node(&acme, &orders, &Door::default(), &by()).await.unwrap();
-        storage.add_artifact(&acme, &wasm, &by()).await.unwrap();
+        storage.create_node(&acme, &orders, &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
+        storage.add_artifact(&acme, &wasm, &Quota::DEFAULT, &by()).await.unwrap();
         let mut underway = tokio::task::JoinSet::new();
         for _ in 0..50 {
             let (storage, acme, orders, new) = (storage.clone(), acme.clone(), orders.clone(), of(&wasm, ""));

@@ -48,6 +48,32 @@ async fn a_change_is_made_only_to_the_version_that_was_seen() {
 }
 
 #[tokio::test]
+async fn an_operator_says_what_a_tenant_may_use_and_who_has_that_much_is_told() {
+    let (_folder, state) = state(CONFIG).await;
+    post(&state, "/v1/tenants", r#"{"id":"stored"}"#).await;
+    let path = "/v1/tenants/stored/quota";
+    let (status, tenant) = with(&state, "PUT", path, Some("\"1\""), r#"{"nodes":1,"artifact_size":"1 MiB"}"#).await;
+    let expected = serde_json::json!({ "nodes": 1, "artifact_size": 1_048_576 });
+    assert_eq!((status, &tenant["quota"], &tenant["version"]), (StatusCode::OK, &expected, &Value::from(2)));
+    assert_eq!(get(&state, "/v1/tenants/stored", Some(TOKEN)).await.1, tenant);
+    let quota = state.directory.load().quota(&"stored".parse().unwrap());
+    assert_eq!((quota.nodes, quota.artifact_bytes, quota.runs), (1, 1 << 20, 128));
+
+    assert_eq!(post(&state, "/v1/tenants/stored/nodes", r#"{"id":"ONE"}"#).await.0, StatusCode::CREATED);
+    let (status, problem) = post(&state, "/v1/tenants/stored/nodes", r#"{"id":"TWO"}"#).await;
+    assert_eq!((status, &problem["type"]), (StatusCode::FORBIDDEN, &"urn:codenode:problem:over-quota".into()));
+    assert!(problem["detail"].as_str().unwrap().contains("its quota `nodes`"), "{problem}");
+
+    assert_eq!(with(&state, "PUT", path, Some("\"1\""), "{}").await.0, StatusCode::PRECONDITION_FAILED);
+    let (status, problem) = with(&state, "PUT", path, None, r#"{"runs":0,"weight":1001}"#).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    for name in ["`runs` is 0", "`weight` is 1001"] {
+        assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
+    }
+    assert_eq!(with(&state, "PUT", path, None, r#"{"run":1}"#).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn what_is_no_artifact_is_refused_with_every_reason() {
     let (_folder, state) = state(CONFIG).await;
     post(&state, "/v1/tenants", r#"{"id":"stored"}"#).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{ArtifactId, Door, Revision, Settings};
+use model::{ArtifactId, Door, Quota, Revision, Settings};
 use sha2::{Digest as _, Sha256};
 use storage::{Config, NewArtifact, NewRevision, ObjectPlace, Place, Storage};
 use tokio::process::Command;
@@ -89,7 +89,7 @@ pub(super) fn url_of(ground: &Ground) -> String {
 pub(super) async fn prepare(ground: &Ground) -> Kept {
     let storage = ground.open().await;
     storage.create_tenant(&tenant("acme"), &by()).await.unwrap();
-    storage.create_node(&tenant("acme"), &node("ORDERS"), &Door::default(), &by()).await.unwrap();
+    storage.create_node(&tenant("acme"), &node("ORDERS"), &Door::default(), &Quota::DEFAULT, &by()).await.unwrap();
     storage.close().await;
     Kept { changes: 2, ..Kept::default() }
 }
@@ -190,7 +190,7 @@ async fn logged(storage: &Storage, revisions: &[Revision]) -> Kept {
 async fn turn(storage: &Storage, say: &mut impl FnMut(String)) -> storage::Result<()> {
     let (acme, orders) = (tenant("acme"), node("ORDERS"));
     let upload = upload(storage.sequence().await?);
-    let (artifact, _) = storage.add_artifact(&acme, &upload, &by()).await?;
+    let (artifact, _) = storage.add_artifact(&acme, &upload, &Quota::DEFAULT, &by()).await?;
     say(format!("{KEPT}artifact {}", artifact.id));
     let new = NewRevision { artifact: artifact.id, settings: Settings::default(), note: String::new() };
     let revision = storage.create_revision(&acme, &orders, &new, &by()).await?;

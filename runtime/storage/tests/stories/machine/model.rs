@@ -1,7 +1,8 @@
 //! What storage promises, as a few lists in memory.
 
 use jiff::{Timestamp, ToSpan as _};
-use model::{ArtifactId, Door, NodeId, Role, TenantId};
+use model::quota::Overrides;
+use model::{ArtifactId, Door, NodeId, Quota, Role, TenantId};
 use storage::StorageError;
 
 /// Somebody does something, to a tenant or one of its nodes.
@@ -17,11 +18,14 @@ pub(super) struct Step {
 pub(super) enum What {
     CreateTenant,
     DeleteTenant,
+    SetQuota(Overrides, Seen),
     CreateNode(Door),
     DeleteNode,
     SetDoor(Door, Seen),
     AddArtifact(ArtifactId),
+    DeleteArtifact(ArtifactId),
     CreateRevision(ArtifactId),
+    DeleteRevision(u32),
     Promote(u32, Seen),
     RollBack(Seen),
     /// The hours from now until the others retire.
@@ -37,7 +41,7 @@ pub(super) enum What {
     Restart,
 }
 
-/// Which version of the node the caller says that it has seen.
+/// Which version of the node or of the tenant the caller says that it has seen.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen {
     Unsaid,
@@ -58,6 +62,7 @@ pub(super) enum Refusal {
     NotFound,
     Exists,
     Conflict,
+    OverQuota,
     Invalid,
     Unavailable,
     Damaged,
@@ -69,6 +74,7 @@ impl From<StorageError> for Refusal {
             StorageError::NotFound(_) => Self::NotFound,
             StorageError::Exists(_) => Self::Exists,
             StorageError::Conflict(_) => Self::Conflict,
+            StorageError::OverQuota(_) => Self::OverQuota,
             StorageError::Invalid(_) => Self::Invalid,
             StorageError::Unavailable { .. } => Self::Unavailable,
             StorageError::Damaged(_) => Self::Damaged,
@@ -81,6 +87,8 @@ impl From<StorageError> for Refusal {
 pub(super) enum Told {
     Done,
     Node(Box<Node>),
+    /// The quota, and the version.
+    Tenant(Overrides, u64),
     Revision(u32),
     IsNew(bool),
     /// The id that storage drew.
@@ -91,6 +99,9 @@ pub(super) enum Told {
 /// What one tenant has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tenant {
+    pub(super) quota: Overrides,
+    /// 0 where there is no such tenant.
+    pub(super) version: u64,
     /// The newest first.
     pub(super) artifacts: Vec<ArtifactId>,
     /// The oldest first, as all that follows.
@@ -113,8 +124,8 @@ pub(super) struct Node {
     pub(super) live: Option<u32>,
     pub(super) previous: Option<u32>,
     pub(super) version: u64,
-    /// The artifact of each; the first has the number 1.
-    pub(super) revisions: Vec<ArtifactId>,
+    /// The number and the artifact of each.
+    pub(super) revisions: Vec<(u32, ArtifactId)>,
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -150,8 +161,12 @@ impl Model {
 
     /// The version that the caller says that it has seen.
     pub(super) fn version(&self, step: &Step, seen: Seen) -> Option<u64> {
-        let present =
-            self.tenant(&step.tenant).nodes.iter().find(|node| node.id == step.node).map_or(1, |it| it.version);
+        let tenant = self.tenant(&step.tenant);
+        let present = if matches!(step.what, What::SetQuota(..)) {
+            tenant.version.max(1)
+        } else {
+            tenant.nodes.iter().find(|node| node.id == step.node).map_or(1, |it| it.version)
+        };
         match seen {
             Seen::Unsaid => None,
             Seen::Present => Some(present),
@@ -165,6 +180,11 @@ impl Model {
         match &step.what {
             What::CreateTenant => self.create_tenant(&step.tenant),
             What::DeleteTenant => self.delete_tenant(&step.tenant),
+            What::SetQuota(quota, seen) => {
+                let version = version(*seen);
+                Quota::DEFAULT.with(quota).map_err(|_| Refusal::Invalid)?;
+                self.known(&step.tenant)?.set_quota(quota, version)
+            }
             What::CreateNode(door) => self.create_node(step, door),
             What::DeleteNode => self.delete_node(step),
             What::SetDoor(door, seen) => {
@@ -175,10 +195,12 @@ impl Model {
                 self.node(step)?.unless_changed(version)?.set_door(door)
             }
             What::AddArtifact(id) => self.known(&step.tenant)?.add_artifact(*id),
+            What::DeleteArtifact(id) => self.known(&step.tenant)?.delete_artifact(*id),
             What::CreateRevision(id) => {
                 self.known(&step.tenant)?.artifacts.contains(id).then_some(()).ok_or(Refusal::NotFound)?;
                 self.node(step)?.create_revision(*id)
             }
+            What::DeleteRevision(number) => self.node(step)?.delete_revision(*number),
             What::Promote(number, seen) => {
                 let version = version(*seen);
                 self.node(step)?.unless_changed(version)?.promote(*number)
@@ -218,7 +240,7 @@ impl Model {
         if self.known(id).is_ok() {
             return Err(Refusal::Exists);
         }
-        self.tenants.push((id.clone(), Tenant::default()));
+        self.tenants.push((id.clone(), Tenant { version: 1, ..Tenant::default() }));
         Ok((Told::Done, Some("tenant.create")))
     }
 
@@ -234,6 +256,9 @@ impl Model {
         let tenant = self.known(&step.tenant)?;
         if tenant.nodes.iter().any(|node| node.id == step.node) {
             return Err(Refusal::Exists);
+        }
+        if tenant.nodes.len() >= usize::try_from(tenant.quota().nodes).unwrap() {
+            return Err(Refusal::OverQuota);
         }
         let (id, door) = (step.node.clone(), door.clone());
         let (revisions, secrets) = (Vec::new(), Vec::new());
@@ -274,8 +299,33 @@ impl Tenant {
         if self.artifacts.contains(&id) {
             return Ok((Told::IsNew(false), None));
         }
+        if self.artifacts.len() >= usize::try_from(self.quota().artifacts).unwrap() {
+            return Err(Refusal::OverQuota);
+        }
         self.artifacts.insert(0, id);
         Ok((Told::IsNew(true), Some("artifact.upload")))
+    }
+
+    fn delete_artifact(&mut self, id: ArtifactId) -> Taken {
+        let runs = |node: &Node| node.revisions.iter().any(|(_, artifact)| *artifact == id);
+        if self.nodes.iter().any(runs) {
+            return Err(Refusal::Conflict);
+        }
+        removed(&mut self.artifacts, |artifact| *artifact == id, "artifact.delete")
+    }
+
+    fn set_quota(&mut self, quota: &Overrides, seen: Option<u64>) -> Taken {
+        if seen.is_some_and(|seen| seen != self.version) {
+            return Err(Refusal::Conflict);
+        }
+        self.quota = quota.clone();
+        self.version += 1;
+        Ok((Told::Tenant(quota.clone(), self.version), Some("tenant.quota")))
+    }
+
+    /// What it may use on a host that gives everybody the default.
+    pub(super) fn quota(&self) -> Quota {
+        Quota::DEFAULT.with(&self.quota).unwrap()
     }
 }
 
@@ -291,15 +341,28 @@ impl Node {
     }
 
     fn create_revision(&mut self, artifact: ArtifactId) -> Taken {
-        self.revisions.push(artifact);
-        Ok((Told::Revision(self.revisions.len().try_into().unwrap()), Some("revision.create")))
+        let number = self.newest() + 1;
+        self.revisions.push((number, artifact));
+        Ok((Told::Revision(number), Some("revision.create")))
+    }
+
+    fn delete_revision(&mut self, number: u32) -> Taken {
+        let is_it = |revision: &(u32, ArtifactId)| revision.0 == number;
+        if self.revisions.iter().any(is_it) && [self.live, self.previous, Some(self.newest())].contains(&Some(number)) {
+            return Err(Refusal::Conflict);
+        }
+        removed(&mut self.revisions, is_it, "revision.delete")
+    }
+
+    fn newest(&self) -> u32 {
+        self.revisions.last().map_or(0, |(number, _)| *number)
     }
 
     fn promote(&mut self, number: u32) -> Taken {
         if self.live == Some(number) {
             return Ok((Told::Node(Box::new(self.clone())), None));
         }
-        if usize::try_from(number).unwrap() > self.revisions.len() {
+        if !self.revisions.iter().any(|(known, _)| *known == number) {
             return Err(Refusal::NotFound);
         }
         self.point(number, "revision.promote")
