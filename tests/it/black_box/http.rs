@@ -98,6 +98,16 @@ pub(super) fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     connection.answer()
 }
 
+/// The same with a server that may end at any moment; `None` where no whole answer came.
+pub(super) fn attempt(address: SocketAddr, request: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(request).ok()?;
+    // Nothing is read of it beyond its end.
+    let head = read_head(&mut stream).ok()??;
+    read_answer(&mut stream, head).ok()
+}
+
 /// A POST with these headers and body, `Host` and `Content-Length` added.
 pub(super) fn post(path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     request("POST", path, headers, body)

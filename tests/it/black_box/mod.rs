@@ -3,6 +3,7 @@
 mod answers;
 mod cli;
 mod concurrency;
+mod crashes;
 mod deliveries;
 mod deploy;
 mod descriptors;
