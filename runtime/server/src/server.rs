@@ -163,7 +163,7 @@ impl Server {
         ];
         // Who cannot read what is stored would be ready and serve nothing: with the wrong master key, for one.
         reloader.take_over(config, None).await.map_err(|error| ServeError::Storage(error.into()))?;
-        let workers = worker::start(front_door, &settings, tls.as_ref(), &state, &stops)?;
+        let workers = worker::start(front_door, &settings, tls.as_ref(), &state, &stops).await?;
         let follower = tokio::spawn(stored::follow(Arc::clone(&state), sequence, stops.drain.clone()));
         state.enter(Phase::Serving);
         info!(front_door = %front_door_address, management = %management_address, "listening");
