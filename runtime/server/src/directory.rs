@@ -3,6 +3,8 @@
 //! Nodes come from the configuration and from storage; where both name one, the configuration's serves. It is built off the hot path.
 //! Finding a node takes no lock and allocates nothing.
 
+mod progress;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,12 +22,14 @@ use crate::artifacts::Artifacts;
 use crate::config::{self, Config};
 use crate::metrics::{Meter, Times};
 use crate::webhook::signature::{Secret, SecretError, Verifier};
+use progress::Progress;
 
 /// Every node.
 pub(crate) struct Directory {
     tenants: HashMap<TenantId, Tenant>,
     host: Host,
     quotas: Quotas,
+    progress: Progress,
     body_bytes: u64,
 }
 
@@ -36,7 +40,7 @@ struct Host {
     quota: Quota,
 }
 
-/// The quotas of tenants that have one of their own.
+/// The quotas of tenants, as far as they have one of their own.
 #[derive(Clone, Default)]
 struct Quotas {
     /// By the configuration, which comes first.
@@ -106,7 +110,13 @@ impl Directory {
     /// The directory before anything is configured.
     pub(crate) fn empty() -> Self {
         let host = Host { limits: Limits::DEFAULT, quota: Quota::DEFAULT };
-        Self { tenants: HashMap::new(), host, quotas: Quotas::default(), body_bytes: Limits::DEFAULT.event_bytes }
+        Self {
+            tenants: HashMap::new(),
+            host,
+            quotas: Quotas::default(),
+            progress: Progress::default(),
+            body_bytes: Limits::DEFAULT.event_bytes,
+        }
     }
 
     /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
@@ -115,7 +125,8 @@ impl Directory {
         let host = Host { limits: config.limits, quota: config.quota };
         let configured = config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant.quota)).collect();
         let quotas = Quotas { configured, stored: old.quotas.stored.clone() };
-        let mut new = Self { tenants: HashMap::new(), host, quotas, body_bytes: host.limits.event_bytes };
+        let progress = old.progress.clone();
+        let mut new = Self { tenants: HashMap::new(), host, quotas, progress, body_bytes: host.limits.event_bytes };
         for (id, tenant) in &config.tenants {
             let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
@@ -148,12 +159,15 @@ impl Directory {
             tenants: self.tenants.clone(),
             host: self.host,
             quotas: self.quotas.clone(),
+            progress: self.progress.clone(),
             body_bytes: self.host.limits.event_bytes,
         };
         for tenant in new.tenants.values_mut() {
             tenant.nodes.retain(|_, live| !is_replaced(live));
         }
-        nodes.into_iter().for_each(|live| new.put(live));
+        let is_current = |live: &Live| self.progress.of(&live.tenant, &live.node) <= sequence;
+        nodes.into_iter().filter(is_current).for_each(|live| new.put(live));
+        new.progress.note(scope, sequence);
         new.quotas.replace(scope, sequence, tenants);
         new.share_anew();
         let all = new.tenants.values().flat_map(|tenant| tenant.nodes.values());
@@ -314,10 +328,10 @@ impl Scope<'_> {
 }
 
 impl Quotas {
-    /// Takes over what storage says of `tenants`; who is in scope and not among them has none of its own any more.
+    /// Takes over what storage says of `tenants`; who is in scope and not among them is gone.
     fn replace(&mut self, scope: &Scope<'_>, sequence: u64, tenants: &[model::Tenant]) {
         self.stored.retain(|id, (known, _)| !scope.has(id) || *known > sequence);
-        for tenant in tenants.iter().filter(|tenant| tenant.quota != Overrides::default()) {
+        for tenant in tenants {
             self.stored.entry(tenant.id.clone()).or_insert_with(|| (sequence, tenant.quota.clone()));
         }
     }
@@ -454,6 +468,37 @@ mod tests {
     fn as_much_is_read_as_the_largest_event_of_any_node() {
         assert_eq!(Directory::empty().body_bytes(), 256 << 10);
         assert_eq!(directory(TWO_NODES, &Directory::empty()).body_bytes(), 1 << 20);
+    }
+
+    /// `acme/LATE`, as it was stored with the first change.
+    fn stored() -> Serving {
+        let (tenant, id) = ("acme".parse().unwrap(), "LATE".parse().unwrap());
+        let (door, created_at) = (model::Door::default(), Timestamp::UNIX_EPOCH);
+        let node = model::Node { tenant, id, door, live: None, previous: None, version: 1, created_at };
+        Serving { node, revision: None, secrets: Vec::new() }
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_and_arrives_after_it_does_not_undo_it() {
+        let (serving, empty) = (stored(), Directory::empty());
+        let (tenant, node) = (&serving.node.tenant, &serving.node.id);
+        let read_at = |sequence: u64| vec![empty.stored_node(&serving, sequence, None)];
+        let limited = |runs: Option<u32>| {
+            let quota = Overrides { runs, ..Overrides::default() };
+            [model::Tenant { id: tenant.clone(), quota, version: 1, created_at: Timestamp::UNIX_EPOCH }]
+        };
+        let is_there = |directory: &Directory| directory.find("acme", "LATE").is_some();
+        for scope in [Scope::Node(tenant, node), Scope::Tenant(tenant), Scope::All] {
+            let gone = empty.with_stored(&scope, 6, &limited(None), Vec::new());
+            let late = gone.with_stored(&Scope::Node(tenant, node), 5, &limited(Some(1)), read_at(5));
+            assert!(!is_there(&late), "it was removed by the sixth change");
+            assert_eq!(late.quota(tenant).runs, Quota::DEFAULT.runs, "and its tenant limited no more");
+            let reloaded = Directory::build(&Config::default(), &Artifacts::default(), &late);
+            assert!(!is_there(&reloaded.with_stored(&Scope::All, 5, &limited(Some(1)), read_at(5))));
+            let again = late.with_stored(&Scope::Tenant(tenant), 7, &limited(Some(2)), read_at(7));
+            assert!(is_there(&again), "it was made again by the seventh");
+            assert_eq!((again.quota(tenant).runs, again.share_of(tenant).quota().runs), (2, 2));
+        }
     }
 
     #[tokio::test]
