@@ -67,7 +67,7 @@ enum Command {
     Prune(prune::Prune),
     /// Run a node's revision on one event, apart from the live traffic
     Test(test::Test),
-    /// List the newest runs
+    /// List the newest runs, or show one
     Runs(runs::Runs),
     /// Show what a node's newest runs logged
     Logs(logs::Logs),

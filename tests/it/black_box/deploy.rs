@@ -228,7 +228,16 @@ fn runs_and_their_logs_are_shown() {
     assert_eq!(record["log"]["lines"][0]["level"], "info");
 
     shell.does(&deploy("naughty", ""));
-    server.record(&server.send("SHOP", &event("misbehave", "panic")));
+    let broken = server.send("SHOP", &event("misbehave", "panic"));
+    server.record(&broken);
+    let id = broken.header("x-codenode-run").unwrap();
+    let shown = shell.does(&format!("runs {id}"));
+    for part in ["acme/SHOP ran revision 2 at ", "bot break  trap  (blame: author)", "panicked at", "\nusage\n"] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+    assert_eq!(shell.json(&format!("runs {id}"))["cause"], "trap");
+    shell.type_in("runs 0199a5b0-0000-7000-8000-000000000000", b"").says_why("there is no record of a run");
+    shell.type_in(&format!("runs {id} --node SHOP"), b"").says_why("cannot be used with");
     assert!(shell.does("logs SHOP --limit 1").contains("break    trap: "), "{}", shell.does("logs SHOP"));
 }
 
