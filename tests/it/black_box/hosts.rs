@@ -77,7 +77,7 @@ fn fresh_database(name: &str) -> String {
 pub(super) const NODE: &str = "/v1/tenants/acme/nodes/N";
 
 /// The node `acme/N`, with a revision of each guest; the first is live.
-fn deploy(host: &Server, guests: &[&str]) {
+pub(super) fn deploy(host: &Server, guests: &[&str]) {
     host.change("POST", "/v1/tenants", &json!({ "id": "acme" }));
     host.change("POST", "/v1/tenants/acme/nodes", &json!({ "id": "N" }));
     host.change("POST", &format!("{NODE}/secrets"), &json!({ "secret": SECRET }));

@@ -88,7 +88,8 @@ impl Server {
         std::mem::replace(&mut self.folder, TempDir::new().unwrap())
     }
 
-    fn start_in(folder: TempDir, mut command: Command) -> Self {
+    /// Starts on what is in a folder, by a command to which codenode's own arguments are added.
+    pub(super) fn start_in(folder: TempDir, mut command: Command) -> Self {
         let mut child = command
             .args(["serve", "--config", "codenode.toml"])
             .current_dir(folder.path())
