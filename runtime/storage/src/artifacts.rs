@@ -6,7 +6,6 @@ use tracing::warn;
 
 use crate::change::{Change, Entry, failed};
 use crate::column::{count, number, parsed, text, time};
-use crate::database::within;
 use crate::{Result, Storage, StorageError};
 
 const COLUMNS: &str = "sha256, bytes, inspection, created_at, created_by";
@@ -65,33 +64,35 @@ impl Storage {
         }
         self.note_unowned(&new.id).await?;
         self.objects.put(&new.id, new.bytes.clone()).await?;
-        let is_new = within(doing, async {
-            let mut change = self.begin(by).await?;
-            change.tenant(tenant).await?;
-            change.must_have_room(tenant, new.bytes.len(), quota).await?;
-            let inserted = sqlx::query(
-                "INSERT INTO artifacts (tenant, sha256, bytes, inspection, created, created_at, created_by) \
+        let is_new = self
+            .database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                change.tenant(tenant).await?;
+                change.must_have_room(tenant, new.bytes.len(), quota).await?;
+                let inserted = sqlx::query(
+                    "INSERT INTO artifacts (tenant, sha256, bytes, inspection, created, created_at, created_by) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-            )
-            .bind(tenant.as_str().to_owned())
-            .bind(new.id.to_string())
-            .bind(count(new.bytes.len()))
-            .bind(new.inspection.clone())
-            .bind(change.sequence)
-            .bind(change.millis())
-            .bind(by.as_str().to_owned())
-            .execute(change.connection())
-            .await
-            .map_err(failed(doing))?;
-            if inserted.rows_affected() == 0 {
-                return Ok(false);
-            }
-            change.forget_unowned(&new.id).await?;
-            let subject = new.id.to_string();
-            change.commit(Entry { tenant: Some(tenant), node: None, action: "artifact.upload", subject }).await?;
-            Ok(true)
-        })
-        .await?;
+                )
+                .bind(tenant.as_str().to_owned())
+                .bind(new.id.to_string())
+                .bind(count(new.bytes.len()))
+                .bind(new.inspection.clone())
+                .bind(change.sequence)
+                .bind(change.millis())
+                .bind(by.as_str().to_owned())
+                .execute(change.connection())
+                .await
+                .map_err(failed(doing))?;
+                if inserted.rows_affected() == 0 {
+                    return Ok(false);
+                }
+                change.forget_unowned(&new.id).await?;
+                let subject = new.id.to_string();
+                change.commit(Entry { tenant: Some(tenant), node: None, action: "artifact.upload", subject }).await?;
+                Ok(true)
+            })
+            .await?;
         Ok((self.artifact(tenant, &new.id).await?, is_new))
     }
 
@@ -125,18 +126,19 @@ impl Storage {
     /// [`StorageError::NotFound`]; [`StorageError::Conflict`] where revisions run it, naming some.
     pub async fn delete_artifact(&self, tenant: &TenantId, id: &ArtifactId, by: &Actor) -> Result<()> {
         let doing = "remove an artifact";
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            change.must_have_artifact(tenant, id).await?;
-            change.must_be_unused(tenant, id).await?;
-            change.note_unowned(tenant, Some(id)).await?;
-            let query = sqlx::query("DELETE FROM artifacts WHERE tenant = $1 AND sha256 = $2");
-            let query = query.bind(tenant.as_str().to_owned()).bind(id.to_string());
-            query.execute(change.connection()).await.map_err(failed(doing))?;
-            let subject = id.to_string();
-            change.commit(Entry { tenant: Some(tenant), node: None, action: "artifact.delete", subject }).await
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                change.must_have_artifact(tenant, id).await?;
+                change.must_be_unused(tenant, id).await?;
+                change.note_unowned(tenant, Some(id)).await?;
+                let query = sqlx::query("DELETE FROM artifacts WHERE tenant = $1 AND sha256 = $2");
+                let query = query.bind(tenant.as_str().to_owned()).bind(id.to_string());
+                query.execute(change.connection()).await.map_err(failed(doing))?;
+                let subject = id.to_string();
+                change.commit(Entry { tenant: Some(tenant), node: None, action: "artifact.delete", subject }).await
+            })
+            .await
     }
 
     /// The bytes of an artifact. They are the same for all tenants; whether one may have them is asked of [`Storage::artifact`].

@@ -12,6 +12,7 @@ use sqlx::postgres::PgListener;
 use sqlx::{AnyConnection, AnyPool, Connection as _, SqlSafeStr as _, Transaction};
 use tracing::{info, warn};
 
+use crate::times::{Times, timed};
 use crate::{Result, StorageError};
 
 /// Every operation is over by then, whatever the network does.
@@ -70,6 +71,7 @@ impl fmt::Debug for Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
     pub(crate) pool: AnyPool,
+    pub(crate) times: Times,
     dialect: Dialect,
 }
 
@@ -80,7 +82,7 @@ enum Dialect {
 }
 
 impl Database {
-    pub(crate) async fn open(place: &Place) -> Result<Self> {
+    pub(crate) async fn open(place: &Place, times: &Times) -> Result<Self> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let (url, settings, dialect) = match place {
@@ -95,7 +97,7 @@ impl Database {
             .connect(&url)
             .await
             .map_err(|error| StorageError::unavailable("open the database", error))?;
-        let database = Self { pool, dialect };
+        let database = Self { pool, times: times.clone(), dialect };
         database.migrate().await?;
         info!(database = ?place, "storage is open");
         Ok(database)
@@ -137,7 +139,13 @@ impl Database {
 
     /// Looks things up; over by the deadline.
     pub(crate) async fn read<T>(&self, doing: &'static str, query: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-        within(doing, async { query.await.map_err(|error| StorageError::unavailable(doing, error)) }).await
+        let query = async { query.await.map_err(|error| StorageError::unavailable(doing, error)) };
+        timed(&self.times.reads, by_the_deadline(doing, query)).await
+    }
+
+    /// Changes something; over by the deadline.
+    pub(crate) async fn change<T>(&self, doing: &'static str, change: impl Future<Output = Result<T>>) -> Result<T> {
+        timed(&self.times.changes, by_the_deadline(doing, change)).await
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {
@@ -206,7 +214,7 @@ impl Listener {
 }
 
 /// Ends by the deadline, whatever happens.
-pub(crate) async fn within<T>(doing: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn by_the_deadline<T>(doing: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(DEADLINE, work)
         .await
         .unwrap_or_else(|_| Err(StorageError::unavailable(doing, "the database does not answer in time")))

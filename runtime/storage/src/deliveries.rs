@@ -8,7 +8,6 @@ use sqlx::{Any, Row as _, Transaction};
 
 use crate::change::failed;
 use crate::column::{count, damaged, optional_number, optional_parsed, parsed};
-use crate::database::within;
 use crate::retention::Rows;
 use crate::{Result, Storage};
 
@@ -93,19 +92,20 @@ impl Storage {
         // Rows are locked in the same order by all hosts, so none waits for another in a circle.
         let mut order: Vec<usize> = (0..steps.len()).collect();
         order.sort_by_key(|index| steps.get(*index).map(DeliveryStep::key));
-        within(doing, async {
-            let mut transaction = self.database.begin().await?;
-            let now = Timestamp::now().as_millisecond();
-            let mut told = vec![Claimed::Ours; steps.len()];
-            for index in order {
-                if let (Some(step), Some(told)) = (steps.get(index), told.get_mut(index)) {
-                    *told = take_step(&mut transaction, step, now).await?;
+        self.database
+            .change(doing, async {
+                let mut transaction = self.database.begin().await?;
+                let now = Timestamp::now().as_millisecond();
+                let mut told = vec![Claimed::Ours; steps.len()];
+                for index in order {
+                    if let (Some(step), Some(told)) = (steps.get(index), told.get_mut(index)) {
+                        *told = take_step(&mut transaction, step, now).await?;
+                    }
                 }
-            }
-            transaction.commit().await.map_err(failed(doing))?;
-            Ok(told)
-        })
-        .await
+                transaction.commit().await.map_err(failed(doing))?;
+                Ok(told)
+            })
+            .await
     }
 
     /// Removes deliveries that have expired, and the oldest answers of each tenant that has more than `tenant_bytes` of them.

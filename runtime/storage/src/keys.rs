@@ -13,7 +13,6 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::change::{Entry, failed};
 use crate::column::{optional_parsed, optional_time, parsed, text, time, to_millis};
-use crate::database::within;
 use crate::error::storable;
 use crate::{Result, Storage, StorageError};
 
@@ -67,12 +66,13 @@ impl Storage {
         }
         let (id, shown) = fresh()?;
         let digest = digest(shown.reveal());
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            if let Some(tenant) = &new.tenant {
-                change.tenant(tenant).await?;
-            }
-            sqlx::query(
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                if let Some(tenant) = &new.tenant {
+                    change.tenant(tenant).await?;
+                }
+                sqlx::query(
                 "INSERT INTO api_keys (id, tenant, role, label, sha256, created, created_at, created_by, expires_at) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
@@ -88,21 +88,21 @@ impl Storage {
             .execute(change.connection())
             .await
             .map_err(failed(doing))?;
-            let key = ApiKey {
-                id: id.clone(),
-                tenant: new.tenant.clone(),
-                role: new.role,
-                label: new.label.clone(),
-                created_at: change.at,
-                created_by: by.clone(),
-                expires_at: new.expires_at.map(to_millis),
-                last_used_at: None,
-            };
-            let subject = format!("{id} ({})", new.role);
-            change.commit(Entry { tenant: new.tenant.as_ref(), node: None, action: "key.create", subject }).await?;
-            Ok((key, shown))
-        })
-        .await
+                let key = ApiKey {
+                    id: id.clone(),
+                    tenant: new.tenant.clone(),
+                    role: new.role,
+                    label: new.label.clone(),
+                    created_at: change.at,
+                    created_by: by.clone(),
+                    expires_at: new.expires_at.map(to_millis),
+                    last_used_at: None,
+                };
+                let subject = format!("{id} ({})", new.role);
+                change.commit(Entry { tenant: new.tenant.as_ref(), node: None, action: "key.create", subject }).await?;
+                Ok((key, shown))
+            })
+            .await
     }
 
     /// The key that this text is, if it is one and has not expired. Notes that it was used.
@@ -153,16 +153,17 @@ impl Storage {
         if !self.keys(tenant).await?.iter().any(|key| key.id == id) {
             return Err(tenant.map_or_else(|| no_key(id), |tenant| no_key(&format!("{id} of the tenant {tenant}"))));
         }
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            let query = sqlx::query("DELETE FROM api_keys WHERE id = $1").bind(id.to_owned());
-            let done = query.execute(change.connection()).await.map_err(failed(doing))?;
-            if done.rows_affected() == 0 {
-                return Err(no_key(id));
-            }
-            change.commit(Entry { tenant, node: None, action: "key.delete", subject: id.to_owned() }).await
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                let query = sqlx::query("DELETE FROM api_keys WHERE id = $1").bind(id.to_owned());
+                let done = query.execute(change.connection()).await.map_err(failed(doing))?;
+                if done.rows_affected() == 0 {
+                    return Err(no_key(id));
+                }
+                change.commit(Entry { tenant, node: None, action: "key.delete", subject: id.to_owned() }).await
+            })
+            .await
     }
 }
 

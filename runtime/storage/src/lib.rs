@@ -22,6 +22,7 @@ mod seal;
 mod secrets;
 mod serving;
 mod tenants;
+mod times;
 mod unowned;
 mod usage;
 
@@ -35,6 +36,7 @@ pub use revisions::NewRevision;
 pub use runs::{FoundRuns, RunFilter, RunPages};
 pub use seal::{KeyringError, MasterKey};
 pub use serving::{Changes, OpenSecret, Serving, Snapshot};
+pub use times::Times;
 
 use std::sync::Arc;
 
@@ -70,11 +72,17 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`] names what cannot be reached; [`StorageError::Invalid`] what cannot be used.
     pub async fn open(config: Config) -> Result<Self> {
+        let times = Times::default();
         Ok(Self {
             keyring: Arc::new(Keyring::new(config.master_keys)?),
-            objects: Objects::open(&config.objects)?,
-            database: Database::open(&config.database).await?,
+            objects: Objects::open(&config.objects, &times)?,
+            database: Database::open(&config.database, &times).await?,
         })
+    }
+
+    /// How long everything took so far.
+    pub const fn times(&self) -> &Times {
+        &self.database.times
     }
 
     /// Whether the database answers, and how it is called in messages.

@@ -3,7 +3,6 @@ use sqlx::any::AnyRow;
 
 use crate::change::{Change, Entry, failed, failed_or_exists};
 use crate::column::{count, damaged, number, optional_number, parsed, text, time};
-use crate::database::within;
 use crate::tenants::unchanged;
 use crate::{Result, Storage, StorageError};
 
@@ -25,26 +24,27 @@ impl Storage {
     ) -> Result<Node> {
         let doing = "make a node";
         let door_text = door_text(door)?;
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            change.tenant(tenant).await?;
-            sqlx::query(
-                "INSERT INTO nodes (tenant, id, door, version, created, created_at) VALUES ($1, $2, $3, 1, $4, $5)",
-            )
-            .bind(tenant.as_str().to_owned())
-            .bind(id.as_str().to_owned())
-            .bind(door_text)
-            .bind(change.sequence)
-            .bind(change.millis())
-            .execute(change.connection())
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                change.tenant(tenant).await?;
+                sqlx::query(
+                    "INSERT INTO nodes (tenant, id, door, version, created, created_at) VALUES ($1, $2, $3, 1, $4, $5)",
+                )
+                .bind(tenant.as_str().to_owned())
+                .bind(id.as_str().to_owned())
+                .bind(door_text)
+                .bind(change.sequence)
+                .bind(change.millis())
+                .execute(change.connection())
+                .await
+                .map_err(failed_or_exists(doing, format!("the node {id}")))?;
+                change.must_be_within(tenant, quota).await?;
+                let node = change.node(tenant, id).await?;
+                change.commit(entry(tenant, id, "node.create", id.to_string())).await?;
+                Ok(node)
+            })
             .await
-            .map_err(failed_or_exists(doing, format!("the node {id}")))?;
-            change.must_be_within(tenant, quota).await?;
-            let node = change.node(tenant, id).await?;
-            change.commit(entry(tenant, id, "node.create", id.to_string())).await?;
-            Ok(node)
-        })
-        .await
     }
 
     /// A tenant's nodes, the oldest first.
@@ -83,21 +83,22 @@ impl Storage {
     ) -> Result<Node> {
         let doing = "change a node";
         let door_text = door_text(door)?;
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            let node = change.node(tenant, id).await?;
-            unchanged(&format!("node {id}"), node.version, version)?;
-            sqlx::query("UPDATE nodes SET door = $1, version = version + 1 WHERE tenant = $2 AND id = $3")
-                .bind(door_text)
-                .bind(tenant.as_str().to_owned())
-                .bind(id.as_str().to_owned())
-                .execute(change.connection())
-                .await
-                .map_err(failed(doing))?;
-            change.commit(entry(tenant, id, "node.door", id.to_string())).await?;
-            Ok(Node { door: door.clone(), version: node.version + 1, ..node })
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                let node = change.node(tenant, id).await?;
+                unchanged(&format!("node {id}"), node.version, version)?;
+                sqlx::query("UPDATE nodes SET door = $1, version = version + 1 WHERE tenant = $2 AND id = $3")
+                    .bind(door_text)
+                    .bind(tenant.as_str().to_owned())
+                    .bind(id.as_str().to_owned())
+                    .execute(change.connection())
+                    .await
+                    .map_err(failed(doing))?;
+                change.commit(entry(tenant, id, "node.door", id.to_string())).await?;
+                Ok(Node { door: door.clone(), version: node.version + 1, ..node })
+            })
+            .await
     }
 
     /// Removes a node with its revisions and secrets. Runs under way go on to their end.
@@ -106,17 +107,18 @@ impl Storage {
     /// [`StorageError::NotFound`].
     pub async fn delete_node(&self, tenant: &TenantId, id: &NodeId, by: &Actor) -> Result<()> {
         let doing = "remove a node";
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            let query = sqlx::query("DELETE FROM nodes WHERE tenant = $1 AND id = $2");
-            let query = query.bind(tenant.as_str().to_owned()).bind(id.as_str().to_owned());
-            let done = query.execute(change.connection()).await.map_err(failed(doing))?;
-            if done.rows_affected() == 0 {
-                return Err(no_node(id));
-            }
-            change.commit(entry(tenant, id, "node.delete", id.to_string())).await
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                let query = sqlx::query("DELETE FROM nodes WHERE tenant = $1 AND id = $2");
+                let query = query.bind(tenant.as_str().to_owned()).bind(id.as_str().to_owned());
+                let done = query.execute(change.connection()).await.map_err(failed(doing))?;
+                if done.rows_affected() == 0 {
+                    return Err(no_node(id));
+                }
+                change.commit(entry(tenant, id, "node.delete", id.to_string())).await
+            })
+            .await
     }
 }
 

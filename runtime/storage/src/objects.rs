@@ -16,6 +16,7 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig}
 use sha2::{Digest as _, Sha256};
 
 use crate::database::make_private;
+use crate::times::{Times, timed};
 use crate::{Result, StorageError};
 
 /// For all attempts together. An artifact is tens of megabytes at most.
@@ -42,6 +43,7 @@ pub enum ObjectPlace {
 pub(crate) struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    times: Times,
 }
 
 impl fmt::Debug for Objects {
@@ -51,16 +53,16 @@ impl fmt::Debug for Objects {
 }
 
 impl Objects {
-    pub(crate) fn open(place: &ObjectPlace) -> Result<Self> {
+    pub(crate) fn open(place: &ObjectPlace, times: &Times) -> Result<Self> {
         match place {
             ObjectPlace::Folder(folder) => {
                 make_private(folder).map_err(|error| {
                     StorageError::Invalid(format!("the folder {} cannot be made: {error}", folder.display()))
                 })?;
                 let store = LocalFileSystem::new_with_prefix(folder).map_err(cannot("open the folder of artifacts"))?;
-                Ok(Self { store: Arc::new(store.with_fsync(true)), prefix: Path::default() })
+                Ok(Self { store: Arc::new(store.with_fsync(true)), prefix: Path::default(), times: times.clone() })
             }
-            ObjectPlace::Bucket { url, endpoint } => bucket(url, endpoint.as_deref()),
+            ObjectPlace::Bucket { url, endpoint } => bucket(url, endpoint.as_deref(), times),
         }
     }
 
@@ -73,7 +75,7 @@ impl Objects {
             )));
         }
         let path = self.path(id);
-        in_time(doing, self.store.put(&path, bytes.into())).await.map(drop).map_err(cannot(doing))
+        self.in_time(doing, self.store.put(&path, bytes.into())).await.map(drop).map_err(cannot(doing))
     }
 
     /// An artifact's bytes, as they were put there.
@@ -81,7 +83,7 @@ impl Objects {
         let doing = "read an artifact";
         let path = self.path(id);
         let read = async { self.store.get(&path).await?.bytes().await };
-        match in_time(doing, read).await {
+        match self.in_time(doing, read).await {
             Ok(bytes) if is_named(id, &bytes) => Ok(bytes),
             Ok(_) => Err(StorageError::Damaged(format!("the bytes of the artifact {id} have changed"))),
             Err(object_store::Error::NotFound { .. }) => {
@@ -95,10 +97,21 @@ impl Objects {
     pub(crate) async fn delete(&self, id: &ArtifactId) -> Result<()> {
         let doing = "remove an artifact";
         let path = self.path(id);
-        match in_time(doing, self.store.delete(&path)).await {
+        match self.in_time(doing, self.store.delete(&path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(StorageError::unavailable(doing, error)),
         }
+    }
+
+    async fn in_time<T>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        let late =
+            || object_store::Error::Generic { store: "objects", source: format!("it took too long to {doing}").into() };
+        let done = timed(&self.times.objects, tokio::time::timeout(TRANSFER_TIME, work)).await;
+        done.unwrap_or_else(|_| Err(late()))
     }
 
     /// `ab/cdef…`, so that no folder grows too large.
@@ -113,16 +126,7 @@ fn is_named(id: &ArtifactId, bytes: &[u8]) -> bool {
     ArtifactId::from_sha256(Sha256::digest(bytes).into()) == *id
 }
 
-async fn in_time<T>(
-    doing: &'static str,
-    work: impl Future<Output = object_store::Result<T>>,
-) -> object_store::Result<T> {
-    let late =
-        || object_store::Error::Generic { store: "objects", source: format!("it took too long to {doing}").into() };
-    tokio::time::timeout(TRANSFER_TIME, work).await.unwrap_or_else(|_| Err(late()))
-}
-
-fn bucket(url: &str, endpoint: Option<&str>) -> Result<Objects> {
+fn bucket(url: &str, endpoint: Option<&str>, times: &Times) -> Result<Objects> {
     // reqwest takes the process's provider; whoever was first has installed the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
@@ -135,7 +139,7 @@ fn bucket(url: &str, endpoint: Option<&str>) -> Result<Objects> {
     }
     let store = builder.build().map_err(cannot("use the bucket"))?;
     let prefix = url::Url::parse(url).map_err(|error| StorageError::Invalid(format!("`{url}` is no URL: {error}")))?;
-    Ok(Objects { store: Arc::new(store), prefix: Path::from(prefix.path()) })
+    Ok(Objects { store: Arc::new(store), prefix: Path::from(prefix.path()), times: times.clone() })
 }
 
 fn cannot(doing: &'static str) -> impl FnOnce(object_store::Error) -> StorageError {

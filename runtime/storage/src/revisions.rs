@@ -5,7 +5,6 @@ use sqlx::any::AnyRow;
 
 use crate::change::{Change, failed};
 use crate::column::{damaged, number, optional_number, parsed, text, time};
-use crate::database::within;
 use crate::error::storable;
 use crate::nodes::{entry, revision_number};
 use crate::tenants::unchanged;
@@ -41,7 +40,7 @@ impl Storage {
         let doing = "make a revision";
         storable("the note", &new.note, NOTE_BYTES)?;
         let settings = settings_text(&new.settings)?;
-        within(doing, async {
+        self.database.change(doing, async {
             let mut change = self.begin(by).await?;
             change.node(tenant, node).await?;
             change.must_have_artifact(tenant, &new.artifact).await?;
@@ -127,17 +126,18 @@ impl Storage {
         version: Option<u64>,
         by: &Actor,
     ) -> Result<Node> {
-        within("promote a revision", async {
-            let mut change = self.begin(by).await?;
-            let before = change.node(tenant, node).await?;
-            unchanged(&format!("node {node}"), before.version, version)?;
-            if before.live == Some(number) {
-                return Ok(before);
-            }
-            change.must_exist(tenant, node, number).await?;
-            change.point(before, number, "revision.promote").await
-        })
-        .await
+        self.database
+            .change("promote a revision", async {
+                let mut change = self.begin(by).await?;
+                let before = change.node(tenant, node).await?;
+                unchanged(&format!("node {node}"), before.version, version)?;
+                if before.live == Some(number) {
+                    return Ok(before);
+                }
+                change.must_exist(tenant, node, number).await?;
+                change.point(before, number, "revision.promote").await
+            })
+            .await
     }
 
     /// Makes the revision live that was live before the present one. Done twice, it leads back.
@@ -145,18 +145,19 @@ impl Storage {
     /// # Errors
     /// [`StorageError::NotFound`]; [`StorageError::Conflict`] where nothing was live before, or the version is another.
     pub async fn roll_back(&self, tenant: &TenantId, node: &NodeId, version: Option<u64>, by: &Actor) -> Result<Node> {
-        within("roll back", async {
-            let mut change = self.begin(by).await?;
-            let before = change.node(tenant, node).await?;
-            unchanged(&format!("node {node}"), before.version, version)?;
-            let Some(previous) = before.previous else {
-                return Err(StorageError::Conflict(format!(
-                    "the node {node} was never served by another revision: promote one by its number"
-                )));
-            };
-            change.point(before, previous, "revision.roll_back").await
-        })
-        .await
+        self.database
+            .change("roll back", async {
+                let mut change = self.begin(by).await?;
+                let before = change.node(tenant, node).await?;
+                unchanged(&format!("node {node}"), before.version, version)?;
+                let Some(previous) = before.previous else {
+                    return Err(StorageError::Conflict(format!(
+                        "the node {node} was never served by another revision: promote one by its number"
+                    )));
+                };
+                change.point(before, previous, "revision.roll_back").await
+            })
+            .await
     }
 
     /// Removes a revision, so that its artifact can be removed.
@@ -172,27 +173,28 @@ impl Storage {
         by: &Actor,
     ) -> Result<()> {
         let doing = "remove a revision";
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            let owner = change.node(tenant, node).await?;
-            change.must_exist(tenant, node, number).await?;
-            let newest = change.newest_revision(tenant, node).await?;
-            let needed = [
-                (owner.live == Some(number), "is live: promote another one first"),
-                (owner.previous == Some(number), "is where a roll-back leads: promote another one first"),
-                (newest == u32::from(number), "is the newest: make another one first"),
-            ];
-            if let Some((_, why)) = needed.iter().find(|(applies, _)| *applies) {
-                return Err(StorageError::Conflict(format!("the revision {number} of the node {node} {why}")));
-            }
-            let query = sqlx::query("DELETE FROM revisions WHERE tenant = $1 AND node = $2 AND number = $3")
-                .bind(tenant.as_str().to_owned())
-                .bind(node.as_str().to_owned())
-                .bind(revision_number(number));
-            query.execute(change.connection()).await.map_err(failed(doing))?;
-            change.commit(entry(tenant, node, "revision.delete", format!("{node} revision {number}"))).await
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                let owner = change.node(tenant, node).await?;
+                change.must_exist(tenant, node, number).await?;
+                let newest = change.newest_revision(tenant, node).await?;
+                let needed = [
+                    (owner.live == Some(number), "is live: promote another one first"),
+                    (owner.previous == Some(number), "is where a roll-back leads: promote another one first"),
+                    (newest == u32::from(number), "is the newest: make another one first"),
+                ];
+                if let Some((_, why)) = needed.iter().find(|(applies, _)| *applies) {
+                    return Err(StorageError::Conflict(format!("the revision {number} of the node {node} {why}")));
+                }
+                let query = sqlx::query("DELETE FROM revisions WHERE tenant = $1 AND node = $2 AND number = $3")
+                    .bind(tenant.as_str().to_owned())
+                    .bind(node.as_str().to_owned())
+                    .bind(revision_number(number));
+                query.execute(change.connection()).await.map_err(failed(doing))?;
+                change.commit(entry(tenant, node, "revision.delete", format!("{node} revision {number}"))).await
+            })
+            .await
     }
 }
 

@@ -10,7 +10,6 @@ use sqlx::{Any, Transaction};
 
 use crate::change::failed;
 use crate::column::count;
-use crate::database::within;
 use crate::retention::Rows;
 use crate::{Result, Storage, StorageError};
 
@@ -32,18 +31,19 @@ impl Storage {
     /// [`StorageError::Unavailable`].
     pub async fn write_runs(&self, pages: &RunPages) -> Result<()> {
         let doing = "write run records";
-        within(doing, async {
-            let mut transaction = self.database.begin().await?;
-            for page in pages.iter() {
-                if write_page(&mut transaction, page).await.map_err(failed(doing))? {
-                    add_usage(&mut transaction, &page.tenant, &page.node, page.hour(), &page.used)
-                        .await
-                        .map_err(failed(doing))?;
+        self.database
+            .change(doing, async {
+                let mut transaction = self.database.begin().await?;
+                for page in pages.iter() {
+                    if write_page(&mut transaction, page).await.map_err(failed(doing))? {
+                        add_usage(&mut transaction, &page.tenant, &page.node, page.hour(), &page.used)
+                            .await
+                            .map_err(failed(doing))?;
+                    }
                 }
-            }
-            transaction.commit().await.map_err(failed(doing))
-        })
-        .await
+                transaction.commit().await.map_err(failed(doing))
+            })
+            .await
     }
 
     /// One record, of this tenant or of any.

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use crate::change::{Change, failed};
 use crate::column::{optional_time, text, time, to_millis};
-use crate::database::{Rows, within};
+use crate::database::Rows;
 use crate::error::storable;
 use crate::nodes::entry;
 use crate::{Result, Storage, StorageError};
@@ -35,7 +35,7 @@ impl Storage {
         getrandom::fill(&mut id).map_err(|error| StorageError::unavailable("draw random bytes", error))?;
         let id = hex::encode(id);
         let sealed = self.keyring.seal(secret, &place(tenant, node, &id))?;
-        within(doing, async {
+        self.database.change(doing, async {
             let mut change = self.begin(by).await?;
             change.node(tenant, node).await?;
             change.drop_retired(tenant, node).await?;
@@ -78,19 +78,20 @@ impl Storage {
     /// [`StorageError::NotFound`].
     pub async fn delete_secret(&self, tenant: &TenantId, node: &NodeId, id: &str, by: &Actor) -> Result<()> {
         let doing = "remove a secret";
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            let query = sqlx::query("DELETE FROM webhook_secrets WHERE tenant = $1 AND node = $2 AND id = $3")
-                .bind(tenant.as_str().to_owned())
-                .bind(node.as_str().to_owned())
-                .bind(id.to_owned());
-            let done = query.execute(change.connection()).await.map_err(failed(doing))?;
-            if done.rows_affected() == 0 {
-                return Err(StorageError::NotFound(format!("secret {id} of the node {node}")));
-            }
-            change.commit(entry(tenant, node, "secret.delete", format!("{node} secret {id}"))).await
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                let query = sqlx::query("DELETE FROM webhook_secrets WHERE tenant = $1 AND node = $2 AND id = $3")
+                    .bind(tenant.as_str().to_owned())
+                    .bind(node.as_str().to_owned())
+                    .bind(id.to_owned());
+                let done = query.execute(change.connection()).await.map_err(failed(doing))?;
+                if done.rows_affected() == 0 {
+                    return Err(StorageError::NotFound(format!("secret {id} of the node {node}")));
+                }
+                change.commit(entry(tenant, node, "secret.delete", format!("{node} secret {id}"))).await
+            })
+            .await
     }
 
     /// Seals every secret anew that is sealed with another master key than the first; says how many there were.

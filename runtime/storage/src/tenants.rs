@@ -4,7 +4,6 @@ use sqlx::any::AnyRow;
 
 use crate::change::{Change, Entry, failed, failed_or_exists};
 use crate::column::{damaged, number, parsed, text, time};
-use crate::database::within;
 use crate::{Result, Storage, StorageError};
 
 pub(crate) const COLUMNS: &str = "id, quota, version, created_at";
@@ -16,22 +15,23 @@ impl Storage {
     /// [`StorageError::Exists`].
     pub async fn create_tenant(&self, id: &TenantId, by: &Actor) -> Result<Tenant> {
         let doing = "make a tenant";
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            sqlx::query("INSERT INTO tenants (id, created, created_at) VALUES ($1, $2, $3)")
-                .bind(id.as_str().to_owned())
-                .bind(change.sequence)
-                .bind(change.millis())
-                .execute(change.connection())
-                .await
-                .map_err(failed_or_exists(doing, format!("the tenant {id}")))?;
-            let tenant = change.tenant(id).await?;
-            change
-                .commit(Entry { tenant: Some(id), node: None, action: "tenant.create", subject: id.to_string() })
-                .await?;
-            Ok(tenant)
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                sqlx::query("INSERT INTO tenants (id, created, created_at) VALUES ($1, $2, $3)")
+                    .bind(id.as_str().to_owned())
+                    .bind(change.sequence)
+                    .bind(change.millis())
+                    .execute(change.connection())
+                    .await
+                    .map_err(failed_or_exists(doing, format!("the tenant {id}")))?;
+                let tenant = change.tenant(id).await?;
+                change
+                    .commit(Entry { tenant: Some(id), node: None, action: "tenant.create", subject: id.to_string() })
+                    .await?;
+                Ok(tenant)
+            })
+            .await
     }
 
     /// All tenants, the oldest first.
@@ -69,22 +69,23 @@ impl Storage {
     ) -> Result<Tenant> {
         let doing = "change a tenant";
         let quota_text = quota_text(quota)?;
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            let tenant = change.tenant(id).await?;
-            unchanged(&format!("tenant {id}"), tenant.version, version)?;
-            sqlx::query("UPDATE tenants SET quota = $1, version = version + 1 WHERE id = $2")
-                .bind(quota_text)
-                .bind(id.as_str().to_owned())
-                .execute(change.connection())
-                .await
-                .map_err(failed(doing))?;
-            change
-                .commit(Entry { tenant: Some(id), node: None, action: "tenant.quota", subject: id.to_string() })
-                .await?;
-            Ok(Tenant { quota: quota.clone(), version: tenant.version + 1, ..tenant })
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                let tenant = change.tenant(id).await?;
+                unchanged(&format!("tenant {id}"), tenant.version, version)?;
+                sqlx::query("UPDATE tenants SET quota = $1, version = version + 1 WHERE id = $2")
+                    .bind(quota_text)
+                    .bind(id.as_str().to_owned())
+                    .execute(change.connection())
+                    .await
+                    .map_err(failed(doing))?;
+                change
+                    .commit(Entry { tenant: Some(id), node: None, action: "tenant.quota", subject: id.to_string() })
+                    .await?;
+                Ok(Tenant { quota: quota.clone(), version: tenant.version + 1, ..tenant })
+            })
+            .await
     }
 
     /// Removes a tenant with its keys, nodes, revisions, secrets and run records. Runs under way go on to their end.
@@ -93,29 +94,30 @@ impl Storage {
     /// [`StorageError::NotFound`].
     pub async fn delete_tenant(&self, id: &TenantId, by: &Actor) -> Result<()> {
         let doing = "remove a tenant";
-        within(doing, async {
-            let mut change = self.begin(by).await?;
-            change.note_unowned(id, None).await?;
-            // Revisions refer to artifacts too, and one statement could meet the artifacts first.
-            for statement in [
-                "DELETE FROM nodes WHERE tenant = $1",
-                "DELETE FROM run_pages WHERE tenant = $1",
-                "DELETE FROM usage WHERE tenant = $1",
-                "DELETE FROM deliveries WHERE tenant = $1",
-            ] {
-                let query = sqlx::query(statement).bind(id.as_str().to_owned());
-                query.execute(change.connection()).await.map_err(failed(doing))?;
-            }
-            let tenant = sqlx::query("DELETE FROM tenants WHERE id = $1").bind(id.as_str().to_owned());
-            let done = tenant.execute(change.connection()).await.map_err(failed(doing))?;
-            if done.rows_affected() == 0 {
-                return Err(no_tenant(id));
-            }
-            change
-                .commit(Entry { tenant: Some(id), node: None, action: "tenant.delete", subject: id.to_string() })
-                .await
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut change = self.begin(by).await?;
+                change.note_unowned(id, None).await?;
+                // Revisions refer to artifacts too, and one statement could meet the artifacts first.
+                for statement in [
+                    "DELETE FROM nodes WHERE tenant = $1",
+                    "DELETE FROM run_pages WHERE tenant = $1",
+                    "DELETE FROM usage WHERE tenant = $1",
+                    "DELETE FROM deliveries WHERE tenant = $1",
+                ] {
+                    let query = sqlx::query(statement).bind(id.as_str().to_owned());
+                    query.execute(change.connection()).await.map_err(failed(doing))?;
+                }
+                let tenant = sqlx::query("DELETE FROM tenants WHERE id = $1").bind(id.as_str().to_owned());
+                let done = tenant.execute(change.connection()).await.map_err(failed(doing))?;
+                if done.rows_affected() == 0 {
+                    return Err(no_tenant(id));
+                }
+                change
+                    .commit(Entry { tenant: Some(id), node: None, action: "tenant.delete", subject: id.to_string() })
+                    .await
+            })
+            .await
     }
 }
 

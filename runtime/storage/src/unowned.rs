@@ -8,7 +8,6 @@ use model::{ArtifactId, TenantId};
 
 use crate::change::{Change, failed};
 use crate::column::parsed;
-use crate::database::within;
 use crate::{Result, Storage};
 
 /// Looked at in one go.
@@ -37,21 +36,22 @@ impl Storage {
     /// Who uploads the same bytes now waits at their note until this is over, and then puts them there again.
     async fn remove_one(&self, id: &ArtifactId, before: Timestamp) -> Result<bool> {
         let doing = "remove the bytes of an artifact that nobody has";
-        within(doing, async {
-            let mut transaction = self.database.begin().await?;
-            let query = sqlx::query("DELETE FROM unowned WHERE sha256 = $1 AND since < $2");
-            let query = query.bind(id.to_string()).bind(before.as_millisecond());
-            let noted = query.execute(&mut *transaction).await.map_err(failed(doing))?;
-            let query = sqlx::query("SELECT sha256 FROM artifacts WHERE sha256 = $1 LIMIT 1").bind(id.to_string());
-            let owned = query.fetch_optional(&mut *transaction).await.map_err(failed(doing))?.is_some();
-            let goes = noted.rows_affected() == 1 && !owned;
-            if goes {
-                self.objects.delete(id).await?;
-            }
-            transaction.commit().await.map_err(failed(doing))?;
-            Ok(goes)
-        })
-        .await
+        self.database
+            .change(doing, async {
+                let mut transaction = self.database.begin().await?;
+                let query = sqlx::query("DELETE FROM unowned WHERE sha256 = $1 AND since < $2");
+                let query = query.bind(id.to_string()).bind(before.as_millisecond());
+                let noted = query.execute(&mut *transaction).await.map_err(failed(doing))?;
+                let query = sqlx::query("SELECT sha256 FROM artifacts WHERE sha256 = $1 LIMIT 1").bind(id.to_string());
+                let owned = query.fetch_optional(&mut *transaction).await.map_err(failed(doing))?.is_some();
+                let goes = noted.rows_affected() == 1 && !owned;
+                if goes {
+                    self.objects.delete(id).await?;
+                }
+                transaction.commit().await.map_err(failed(doing))?;
+                Ok(goes)
+            })
+            .await
     }
 
     /// Notes bytes that are about to be put there.

@@ -52,6 +52,7 @@ impl Collector for Scrape {
         code(&mut page, &self.0)?;
         records(&mut page, &self.0)?;
         deliveries(&mut page, &self.0)?;
+        storage(&mut page, &self.0)?;
         doors(&mut page, &self.0)
     }
 }
@@ -188,6 +189,13 @@ fn deliveries(page: &mut Page<'_>, state: &State) -> fmt::Result {
         ),
     ];
     counts.into_iter().try_for_each(|(name, help, count)| page.one(name, help, None, &ConstCounter::new(count)))
+}
+
+fn storage(page: &mut Page<'_>, state: &State) -> fmt::Result {
+    let times = state.stored.storage.times();
+    let kinds = [("read", &times.reads), ("change", &times.changes), ("object", &times.objects)];
+    let times = kinds.map(|(kind, times)| ([("kind", kind)], times.clone()));
+    page.family("storage_duration", "What storage took, failures included", Some(&Unit::Seconds), times)
 }
 
 fn doors(page: &mut Page<'_>, state: &State) -> fmt::Result {
