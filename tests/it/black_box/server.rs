@@ -220,13 +220,16 @@ impl Server {
         self.child.id()
     }
 
-    /// The processes that it started and that are there still.
+    /// The processes that it started and that are there still, once they are programs of their own: until then the server waits for them.
     pub(super) fn children(&self) -> Vec<Pid> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let children = threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("children")).ok());
         let children: Vec<String> = children.collect();
         let numbers = children.iter().flat_map(|line| line.split_whitespace());
-        numbers.filter_map(|number| Pid::from_raw(number.parse().unwrap())).collect()
+        let own = fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap();
+        let started =
+            numbers.filter(|number| fs::read(format!("/proc/{number}/cmdline")).is_ok_and(|line| line != own));
+        started.filter_map(|number| Pid::from_raw(number.parse().unwrap())).collect()
     }
 
     /// The process's open descriptors but for those of the database, whose pool opens connections when it likes and keeps them for minutes.
