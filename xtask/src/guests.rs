@@ -15,7 +15,8 @@ use crate::{interpreters, toolchains};
 pub(crate) const FOLDER: &str = "target/guests";
 
 /// The nodes that are written with the SDK.
-pub(crate) const SDK_NODES: [&str; 4] = ["product-price", "order-status", "appointment", "naughty"];
+pub(crate) const SDK_NODES: [&str; 6] =
+    ["product-price", "order-status", "order-tracker", "appointment", "naughty", "caller"];
 
 /// A guest: the package, its target, cargo's name for what it makes, and ours.
 struct Guest {
@@ -25,11 +26,13 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 9] = [
+const GUESTS: [Guest; 11] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
     Guest { package: "naughty", target: LEAN, made: "naughty.wasm", name: "naughty.wasm" },
+    Guest { package: "order-tracker", target: LEAN, made: "order_tracker.wasm", name: "order-tracker.wasm" },
+    Guest { package: "caller", target: LEAN, made: "caller.wasm", name: "caller.wasm" },
     Guest { package: "long-reply", target: LEAN, made: "long_reply.wasm", name: "long-reply.wasm" },
     Guest { package: "echo-command", target: PREVIEW_1, made: "echo-command.wasm", name: "echo-command.wasm" },
     Guest { package: "price-command", target: PREVIEW_1, made: "price-command.wasm", name: "price-command.wasm" },

@@ -68,7 +68,7 @@ fn every_link_in_the_documents_leads_to_a_file() {
 }
 
 /// The keys of a node's `limits`, with what they come to in bytes, microseconds or pieces.
-fn in_order(limits: &Limits) -> [(&'static str, u64); 9] {
+fn in_order(limits: &Limits) -> [(&'static str, u64); 12] {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap();
     [
         ("wall_time", micros(limits.wall_time)),
@@ -80,6 +80,9 @@ fn in_order(limits: &Limits) -> [(&'static str, u64); 9] {
         ("host_calls", limits.host_calls),
         ("host_call", limits.host_call_bytes),
         ("handles", limits.handles),
+        ("http_calls", limits.http_calls),
+        ("http_request", limits.http_request_bytes),
+        ("http_response", limits.http_response_bytes),
     ]
 }
 

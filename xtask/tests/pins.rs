@@ -56,14 +56,14 @@ const FORBIDDEN_FEATURES: &[(&str, &[&str])] = &[
     ("hickory-proto", &["dnssec-aws-lc-rs", "dnssec-ring"]),
 ];
 
-/// HTTP servers, SQL drivers, TLS, and whatever signs.
+/// HTTP servers and clients, resolvers, SQL drivers, TLS, and whatever signs. hyper itself is there, for wasmtime-wasi-http speaks in its types;
+/// without hyper-util and a runtime's adapters it opens no socket.
 const NOT_IN_THE_SANDBOX: &[&str] = &[
     "aws-lc-rs",
     "axum",
     "ed25519-dalek",
-    "h2",
+    "hickory-resolver",
     "hmac",
-    "hyper",
     "hyper-util",
     "object_store",
     "openssl",
@@ -94,6 +94,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("appointment", &["codenode"]),
     ("naughty", &["codenode"]),
     ("order-status", &["codenode"]),
+    ("order-tracker", &["codenode"]),
+    ("caller", &["codenode"]),
     ("product-price", &["codenode"]),
     ("echo-command", &[]),
     ("price-command", &[]),

@@ -1,7 +1,7 @@
 //! Write the handler of a chatbot's code node in Rust: one function from an [`Event`] to a [`Reply`].
 //!
 //! This crate gives types to the platform's JSON, sends log lines to the host, and runs a handler natively for its unit tests.
-//! It holds no client for the network and no store: those are the host's, granted per node.
+//! The network is the host's, and granted per node: [`http`] asks it.
 //!
 //! # A first handler
 //! ```
@@ -57,6 +57,7 @@ mod reply;
 mod value;
 
 pub mod element;
+pub mod http;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

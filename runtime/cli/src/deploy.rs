@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{NodeId, OnBreak, Overrides, RevisionNumber, Settings};
+use model::{Grant, NodeId, OnBreak, Overrides, RevisionNumber, Settings};
 use sandbox::MAX_ARTIFACT_BYTES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -58,6 +58,9 @@ struct Flags {
     /// Say this to the user after a bot break, which hides it from the platform
     #[arg(long, value_name = "TEXT")]
     say: Option<String>,
+    /// What it may reach, such as `http:api.example.com` or `"http:api.example.com GET,POST"`; may be said several times
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<Grant>,
     /// Another limit, such as `memory=128MiB`, `wall_time=5s` or `host_calls=100`; may be said several times
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     limits: Vec<(String, Value)>,
@@ -78,6 +81,8 @@ struct Uploaded {
     artifact: String,
     bytes: u64,
     is_new: bool,
+    #[serde(default)]
+    needs: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +96,10 @@ struct Diff {
     same_artifact: bool,
     imports_added: Vec<String>,
     imports_removed: Vec<String>,
+    #[serde(default)]
+    grants_added: Vec<String>,
+    #[serde(default)]
+    grants_removed: Vec<String>,
     settings_from: Value,
     settings_to: Value,
 }
@@ -125,9 +134,10 @@ impl Deploy {
         let before = self.node(client)?;
         let uploaded = steps.uploaded.insert(upload(client, &self.node, artifact)?).read::<Uploaded>()?;
         told_upload(out, &uploaded)?;
+        self.settings.warn_of_missing_grants(&uploaded.needs);
 
         let wanted = json!({ "artifact": uploaded.artifact, "settings": settings, "note": self.note });
-        let made = client.post(&client.of_node(&self.node, "/revisions")?, &wanted)?;
+        let made = client.create(&client.of_node(&self.node, "/revisions")?, &wanted)?;
         let number = steps.revision.insert(made).read::<Made>()?.number;
         writeln!(out, "revision  {number} of {}", self.node)?;
         if let Some(live) = before.live {
@@ -151,7 +161,11 @@ impl Deploy {
             return Ok(true);
         }
         let path = client.of_node(&self.node, "/promote")?;
-        let promoted = client.post_patiently(&path, &json!({ "revision": number }), Some(before.version))?;
+        let promoted = client.post_patiently(
+            &path,
+            &json!({ "revision": number, "grants": self.settings.grants }),
+            Some(before.version),
+        )?;
         let after = steps.node.insert(promoted).read::<Node>()?;
         serves(out, client, &after)?;
         self.warn_of_a_closed_door(client, &after)?;
@@ -162,7 +176,7 @@ impl Deploy {
     fn node(&self, client: &Client) -> anyhow::Result<Node> {
         let answer = match client.get(&client.of_node(&self.node, "")?) {
             Err(error) if is_missing(&error) && self.create => {
-                client.post(&client.of_tenant("/nodes")?, &json!({ "id": self.node }))?
+                client.create(&client.of_tenant("/nodes")?, &json!({ "id": self.node }))?
             }
             Err(error) if is_missing(&error) => return Err(error.context("--create makes the node")),
             answer => answer?,
@@ -189,6 +203,18 @@ impl Deploy {
 }
 
 impl Flags {
+    /// Code that can call out and may not looks deployed and is not.
+    fn warn_of_missing_grants(&self, needs: &[String]) {
+        for family in needs {
+            if !self.grants.iter().any(|grant| grant.family().to_string() == *family) {
+                let family = one_line(family);
+                eprintln!(
+                    "warning: the code can use {family}, of which nothing is granted: --grant {family}:… says what it may reach"
+                );
+            }
+        }
+    }
+
     fn settings(&self) -> anyhow::Result<Settings> {
         let mut limits = Map::new();
         for (name, value) in &self.limits {
@@ -198,6 +224,7 @@ impl Flags {
         }
         let settings = Settings {
             limits: serde_json::from_value::<Overrides>(Value::Object(limits)).context("--limit makes no sense")?,
+            grants: self.grants.clone(),
             end_node: self.end_node,
             human_assistance: self.human_assistance,
             on_break: self.say.clone().map_or(OnBreak::Fail, OnBreak::Say),
@@ -276,7 +303,7 @@ impl Read for Watched<'_> {
 }
 
 fn told_upload(out: &mut dyn Write, uploaded: &Uploaded) -> io::Result<()> {
-    let Uploaded { artifact, bytes, is_new } = uploaded;
+    let Uploaded { artifact, bytes, is_new, needs: _ } = uploaded;
     let known = if *is_new { "" } else { ", which the server had already" };
     writeln!(out, "artifact  {} of {}{known}", one_line(&short(artifact)), ByteSize(*bytes))
 }
@@ -289,9 +316,13 @@ fn told_diff(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     }
     lines.extend(diff.imports_added.iter().map(|import| format!("+ import {import}")));
     lines.extend(diff.imports_removed.iter().map(|import| format!("- import {import}")));
+    lines.extend(diff.grants_added.iter().map(|grant| format!("+ grant {grant}")));
+    lines.extend(diff.grants_removed.iter().map(|grant| format!("- grant {grant}")));
     let (mut from, mut to) = (Vec::new(), Vec::new());
     flatten("", &diff.settings_from, &mut from);
     flatten("", &diff.settings_to, &mut to);
+    // Told already, one by one.
+    [&mut from, &mut to].into_iter().for_each(|settings| settings.retain(|(name, _)| name != "grants"));
     lines.extend(from.iter().filter(|setting| !to.contains(setting)).map(|(name, value)| format!("- {name} {value}")));
     lines.extend(to.iter().filter(|setting| !from.contains(setting)).map(|(name, value)| format!("+ {name} {value}")));
     if lines.is_empty() {
@@ -320,7 +351,7 @@ mod tests {
 
     fn flags(limits: &[&str]) -> Flags {
         let limits = limits.iter().map(|text| limit(text).unwrap()).collect();
-        Flags { end_node: false, human_assistance: false, say: None, limits }
+        Flags { end_node: false, human_assistance: false, say: None, grants: Vec::new(), limits }
     }
 
     #[test]
@@ -352,6 +383,8 @@ mod tests {
             same_artifact: false,
             imports_added: vec!["wasi:random/random\u{1b}[2J".to_owned()],
             imports_removed: Vec::new(),
+            grants_added: vec!["http:https://a.example".to_owned()],
+            grants_removed: Vec::new(),
             settings_from: json!({ "limits": {}, "end_node": true, "on_break": "fail" }),
             settings_to: json!({ "limits": { "memory": 1 }, "end_node": false, "on_break": "fail" }),
         };
@@ -361,6 +394,7 @@ mod tests {
         against 3, which is live:
           another artifact
           + import wasi:random/random\u{1b}[2J
+          + grant http:https://a.example
           - end_node true
           + end_node false
           + limits.memory 1

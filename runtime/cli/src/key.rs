@@ -116,7 +116,7 @@ impl Create {
         let client = of.client()?;
         let expires_in = expires_in.map(|time| humantime::format_duration(time).to_string());
         let wanted = json!({ "role": role, "label": label, "expires_in": expires_in });
-        let answer = client.post(&path(&client, role == Role::Operator, "")?, &wanted)?;
+        let answer = client.create(&path(&client, role == Role::Operator, "")?, &wanted)?;
         answer.show(&client, |out, Made { id, role, key }: Made| {
             // The key alone goes to standard output, so that a script can catch it.
             eprintln!("made the key {id} with the role {role}; it is shown this once:");

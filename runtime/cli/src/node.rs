@@ -93,7 +93,7 @@ fn create(id: &NodeId, door: Door, client: &Client) -> anyhow::Result<ExitCode> 
     let schemes = if door.schemes.is_empty() { model::Door::default().schemes } else { door.schemes };
     let door = model::Door { schemes, allow_unsigned: door.allow_unsigned, repeat_window: door.repeat_window };
     let wanted = serde_json::json!({ "id": id, "door": door });
-    client.post(&client.of_tenant("/nodes")?, &wanted)?.show(client, |out, told: Told| {
+    client.create(&client.of_tenant("/nodes")?, &wanted)?.show(client, |out, told: Told| {
         writeln!(out, "made the node {}; events will come to {}", told.id, told.webhook())?;
         if !told.door.allow_unsigned {
             writeln!(out, "give it a secret:   {}", client.command(&format!("secret set {id}")))?;

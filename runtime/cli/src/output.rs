@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
-use model::{BotBreak, Limits, Log, Message, Outcome, Reply, Run, Usage};
+use model::{BotBreak, HttpCall, Limits, Log, Message, Outcome, Reply, Run, Usage};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -22,6 +22,7 @@ pub(crate) fn run(out: &mut impl Write, run: &Run, limits: &Limits) -> io::Resul
         Outcome::BotBreak(bot_break) => broken(out, bot_break)?,
     }
     usage(out, &run.usage, limits)?;
+    http_calls(out, &run.http_calls)?;
     log(out, &run.log, limits)
 }
 
@@ -65,7 +66,34 @@ fn usage(out: &mut impl Write, used: &Usage, limits: &Limits) -> io::Result<()> 
     row(out, "host calls", used.host_calls, limits.host_calls)?;
     row(out, "event", ByteSize(used.event_bytes), ByteSize(limits.event_bytes))?;
     row(out, "reply", ByteSize(used.reply_bytes), ByteSize(limits.reply_bytes))?;
-    row(out, "log", ByteSize(used.log_bytes), ByteSize(limits.log_bytes))
+    row(out, "log", ByteSize(used.log_bytes), ByteSize(limits.log_bytes))?;
+    if used.http_calls > 0 {
+        row(out, "HTTP calls", used.http_calls, limits.http_calls)?;
+        row(out, "  sent", ByteSize(used.http_request_bytes), ByteSize(limits.http_request_bytes))?;
+        row(out, "  received", ByteSize(used.http_response_bytes), ByteSize(limits.http_response_bytes))?;
+    }
+    Ok(())
+}
+
+fn http_calls(out: &mut impl Write, calls: &[HttpCall]) -> io::Result<()> {
+    if calls.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{DIM}HTTP{DIM:#}")?;
+    for HttpCall { method, origin, path, status, refused, failed, wall_time, after, .. } in calls {
+        let at = after.as_secs_f64() * 1e3;
+        write!(out, "  {DIM}{at:>8.2} ms{DIM:#} {}", one_line(&format!("{method} {origin}{path}")))?;
+        if let Some(status) = status {
+            write!(out, "  {status}")?;
+        }
+        writeln!(out, "  {}", time(*wall_time))?;
+        for (what, why) in [("refused", refused), ("failed", failed)] {
+            if let Some(why) = why {
+                writeln!(out, "              {RED}{what}{RED:#} {}", one_line(why))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn row(out: &mut impl Write, name: &str, used: impl Display, limit: impl Display) -> io::Result<()> {

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use model::{NodeId, RevisionNumber};
+use model::{Grant, NodeId, RevisionNumber};
 use serde_json::json;
 
 use crate::remote::{Client, Node, OfTenant};
@@ -10,13 +10,16 @@ use crate::remote::{Client, Node, OfTenant};
 pub(crate) struct Promote {
     node: NodeId,
     revision: RevisionNumber,
+    /// What it may reach that the live revision may not, such as `http:api.example.com`; may be said several times
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<Grant>,
     #[command(flatten)]
     of: OfTenant,
 }
 
 impl Promote {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        promote(&self.of.client()?, &self.node, self.revision)
+        promote(&self.of.client()?, &self.node, self.revision, &self.grants)
     }
 }
 
@@ -24,9 +27,14 @@ impl Promote {
 ///
 /// # Errors
 /// If the server does not.
-pub(crate) fn promote(client: &Client, node: &NodeId, revision: RevisionNumber) -> anyhow::Result<ExitCode> {
+pub(crate) fn promote(
+    client: &Client,
+    node: &NodeId,
+    revision: RevisionNumber,
+    grants: &[Grant],
+) -> anyhow::Result<ExitCode> {
     let path = client.of_node(node, "/promote")?;
-    let answer = client.post_patiently(&path, &json!({ "revision": revision }), None)?;
+    let answer = client.post_patiently(&path, &json!({ "revision": revision, "grants": grants }), None)?;
     answer.show(client, |out, told: Node| serves(out, client, &told))?;
     Ok(ExitCode::SUCCESS)
 }

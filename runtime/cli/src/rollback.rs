@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use model::{NodeId, RevisionNumber};
+use model::{Grant, NodeId, RevisionNumber};
 use serde_json::json;
 
 use crate::promote::{promote, serves};
@@ -12,6 +12,9 @@ pub(crate) struct Rollback {
     /// The revision to serve [default: the one that was live before]
     #[arg(long, value_name = "REVISION")]
     to: Option<RevisionNumber>,
+    /// What that revision may reach that the live one may not; may be said several times
+    #[arg(long = "grant", value_name = "GRANT", requires = "to")]
+    grants: Vec<Grant>,
     #[command(flatten)]
     of: OfTenant,
 }
@@ -20,9 +23,9 @@ impl Rollback {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let client = self.of.client()?;
         if let Some(revision) = self.to {
-            return promote(&client, &self.node, revision);
+            return promote(&client, &self.node, revision, &self.grants);
         }
-        let answer = client.post_patiently(&client.of_node(&self.node, "/roll-back")?, &json!({}), None)?;
+        let answer = client.change(&client.of_node(&self.node, "/roll-back")?, &json!({}))?;
         answer.show(&client, |out, told: Node| serves(out, &client, &told))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -4,9 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use model::{Event, Limits, Outcome, Overrides};
-use sandbox::PrepareError;
+use ipnet::IpNet;
+use model::{Event, Grant, Limits, Outcome, Overrides, TenantId};
+use sandbox::{Grants, PrepareError};
 use serde_json::json;
+use server::config::{Egress, Tenant};
+use server::egress::Gateway;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::EventSource;
@@ -30,6 +33,12 @@ pub(crate) struct Run {
     /// Another memory limit, such as `128MiB`
     #[arg(long)]
     memory: Option<ByteSize>,
+    /// What it may reach, such as `http:api.example.com`; may be said several times
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<Grant>,
+    /// A private network that it may reach besides the public Internet, such as `127.0.0.0/8`; may be said several times
+    #[arg(long = "private-network", value_name = "NETWORK")]
+    private_networks: Vec<IpNet>,
     /// Where compiled code is kept [default: codenode in the user's cache folder]
     #[arg(long, env = "CODENODE_CACHE_DIR", value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -40,6 +49,7 @@ impl Run {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let limits = self.limits()?;
         let artifact = local::read_artifact(&self.artifact)?;
+        let grants = self.granted()?;
         let event = Event::parse(self.event.read()?)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let sandbox = local::sandbox(self.cache_dir)?;
@@ -49,10 +59,16 @@ impl Run {
             }
             PrepareError::Busy | PrepareError::Host(_) => error.into(),
         })?;
-        let run = runtime.block_on(sandbox.run(&prepared, &event, &limits, &CancellationToken::new()));
+        let run = runtime.block_on(sandbox.run(&prepared, &event, &limits, &grants, &CancellationToken::new()));
         let mut out = anstream::stdout();
         if self.json {
-            let json = json!({ "outcome": run.outcome, "usage": run.usage, "limits": limits, "log": run.log });
+            let json = json!({
+                "outcome": run.outcome,
+                "usage": run.usage,
+                "limits": limits,
+                "log": run.log,
+                "http_calls": run.http_calls,
+            });
             writeln!(out, "{json:#}")?;
         } else {
             output::run(&mut out, &run, &limits)?;
@@ -61,6 +77,18 @@ impl Run {
             Outcome::Reply(_) => ExitCode::SUCCESS,
             Outcome::BotBreak(_) => ExitCode::FAILURE,
         })
+    }
+
+    /// Requests leave this machine as they would leave a server.
+    fn granted(&self) -> anyhow::Result<Grants> {
+        if self.grants.is_empty() {
+            return Ok(Grants::default());
+        }
+        let gateway = Gateway::open(&Egress::default())?;
+        let tenant: TenantId = "local".parse()?;
+        let networks = Tenant { private_networks: self.private_networks.clone(), ..Tenant::default() };
+        gateway.open_networks(&[(tenant.clone(), networks)].into());
+        Ok(gateway.grants(&tenant, &self.grants))
     }
 
     fn limits(&self) -> anyhow::Result<Limits> {

@@ -72,7 +72,7 @@ fn set(node: &NodeId, retire_older_in: Option<Duration>, client: &Client) -> any
     let secret = remote::secret("the secret")?;
     let retire_older_in = retire_older_in.map(|time| humantime::format_duration(time).to_string());
     let wanted = json!({ "secret": secret, "retire_older_in": retire_older_in });
-    let answer = client.post(&path, &wanted).map_err(|error| match error.downcast_ref::<Problem>() {
+    let answer = client.create(&path, &wanted).map_err(|error| match error.downcast_ref::<Problem>() {
         Some(problem) if problem.status() == 409 => error.context("see --retire-older-in"),
         _ => error,
     })?;

@@ -123,7 +123,7 @@ fn list(remote: &Remote) -> anyhow::Result<ExitCode> {
 
 fn create(id: &TenantId, remote: &Remote) -> anyhow::Result<ExitCode> {
     let client = remote.client()?;
-    client.post("/v1/tenants", &json!({ "id": id }))?.show(&client, |out, told: Told| {
+    client.create("/v1/tenants", &json!({ "id": id }))?.show(&client, |out, told: Told| {
         writeln!(out, "made the tenant {}; give it a node: codenode node create NODE --tenant {id}", told.id)
     })?;
     Ok(ExitCode::SUCCESS)

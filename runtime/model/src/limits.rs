@@ -32,6 +32,12 @@ pub struct Limits {
     pub host_call_bytes: u64,
     /// Resource handles that the run may hold at once.
     pub handles: u64,
+    /// Requests over HTTP.
+    pub http_calls: u64,
+    /// The bodies of all requests together.
+    pub http_request_bytes: u64,
+    /// The bodies of all responses together.
+    pub http_response_bytes: u64,
 }
 
 const KIB: u64 = 1 << 10;
@@ -49,6 +55,9 @@ impl Limits {
         host_calls: 10_000,
         host_call_bytes: 2 * MIB,
         handles: 1_000,
+        http_calls: 50,
+        http_request_bytes: MIB,
+        http_response_bytes: 4 * MIB,
     };
 
     /// What no configuration can exceed. The platform waits 30 s, so a run must be over by 28.
@@ -62,6 +71,9 @@ impl Limits {
         host_calls: 1_000_000,
         host_call_bytes: 16 * MIB,
         handles: 10_000,
+        http_calls: 1_000,
+        http_request_bytes: 16 * MIB,
+        http_response_bytes: 64 * MIB,
     };
 
     /// These limits, with what `overrides` sets put in their place.
@@ -93,6 +105,10 @@ impl Limits {
         let reply_bytes = bytes("reply", overrides.reply, self.reply_bytes, caps.reply_bytes);
         let log_bytes = bytes("log", overrides.log, self.log_bytes, caps.log_bytes);
         let host_call_bytes = bytes("host_call", overrides.host_call, self.host_call_bytes, caps.host_call_bytes);
+        let http_request_bytes =
+            bytes("http_request", overrides.http_request, self.http_request_bytes, caps.http_request_bytes);
+        let http_response_bytes =
+            bytes("http_response", overrides.http_response, self.http_response_bytes, caps.http_response_bytes);
         let mut count = |name, asked: Option<u64>, inherited: u64, cap: u64| {
             let value = asked.unwrap_or(inherited);
             if value == 0 || value > cap {
@@ -102,6 +118,7 @@ impl Limits {
         };
         let host_calls = count("host_calls", overrides.host_calls, self.host_calls, caps.host_calls);
         let handles = count("handles", overrides.handles, self.handles, caps.handles);
+        let http_calls = count("http_calls", overrides.http_calls, self.http_calls, caps.http_calls);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -115,6 +132,9 @@ impl Limits {
             host_calls,
             host_call_bytes,
             handles,
+            http_calls,
+            http_request_bytes,
+            http_response_bytes,
         })
     }
 }
@@ -164,6 +184,17 @@ pub struct Overrides {
     /// See [`Limits::handles`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handles: Option<u64>,
+    /// See [`Limits::http_calls`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_calls: Option<u64>,
+    /// See [`Limits::http_request_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit)]
+    pub http_request: Option<ByteSize>,
+    /// See [`Limits::http_response_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit)]
+    pub http_response: Option<ByteSize>,
 }
 
 fn limit() -> Schema {

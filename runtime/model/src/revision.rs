@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Actor, ArtifactId, Limits, Overrides};
+use crate::{Actor, ArtifactId, Grant, Limits, Overrides};
+
+/// The most that one revision can be granted.
+const MAX_GRANTS: usize = 64;
 
 /// One state of a node's code: an artifact with all that it runs under. It never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -30,6 +33,8 @@ pub struct Revision {
 pub struct Settings {
     /// Instead of the host's limits.
     pub limits: Overrides,
+    /// What it may reach besides its event; nothing else.
+    pub grants: Vec<Grant>,
     /// Whether the chat is complete after a reply whose status is true.
     pub end_node: bool,
     /// Whether the chat goes to an agent after a bot break.
@@ -45,6 +50,9 @@ impl Settings {
         let mut problems: Vec<String> = limits.iter().map(ToString::to_string).collect();
         if matches!(&self.on_break, OnBreak::Say(text) if text.trim().is_empty()) {
             problems.push("`on_break` says nothing: give the text that the user is shown".to_owned());
+        }
+        if self.grants.len() > MAX_GRANTS {
+            problems.push(format!("there are {} grants: the most is {MAX_GRANTS}", self.grants.len()));
         }
         problems
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::{Log, Outcome};
+use crate::{BotBreak, HttpCall, Log, Outcome};
 
 /// One execution, over: what it came to, what it used, what it logged.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -14,6 +14,20 @@ pub struct Run {
     pub usage: Usage,
     /// What it logged.
     pub log: Log,
+    /// The requests that it made, and those that it was not allowed to make, in the order in which it asked.
+    pub http_calls: Vec<HttpCall>,
+}
+
+impl Run {
+    /// A run that was over before any code ran.
+    pub fn never_began(why: BotBreak, event_bytes: u64) -> Self {
+        Self {
+            outcome: Outcome::BotBreak(why),
+            usage: Usage { event_bytes, ..Usage::default() },
+            log: Log::default(),
+            http_calls: Vec::new(),
+        }
+    }
 }
 
 /// What a run used; each field has its ceiling of the same name in the run's limits.
@@ -37,12 +51,18 @@ pub struct Usage {
     pub reply_bytes: u64,
     /// Log text kept.
     pub log_bytes: u64,
+    /// Requests over HTTP, refused ones included.
+    pub http_calls: u64,
+    /// The bodies of all requests together, as far as they were sent.
+    pub http_request_bytes: u64,
+    /// The bodies of all responses together, as far as they were read.
+    pub http_response_bytes: u64,
 }
 
-fn micros<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn micros<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
-fn of_micros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn of_micros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_micros)
 }

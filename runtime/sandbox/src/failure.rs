@@ -18,6 +18,8 @@ pub(crate) enum Stop {
     OutOfCpu,
     #[error("too many host calls")]
     TooManyCalls,
+    #[error("too many HTTP calls")]
+    TooManyHttpCalls,
     #[error("the reply grew past its limit")]
     ReplyTooLarge,
 }
@@ -62,8 +64,15 @@ pub(crate) fn classify(error: &Error, at: &Circumstances<'_>) -> BotBreak {
     untyped(error, at)
 }
 
+/// How a handler's error begins that passes on the failure of a service. It is believed where a call of the run did fail.
+const UPSTREAM: &str = "upstream: ";
+
 /// The handler's own error: one line of bounded length, whatever the handler returned.
-pub(crate) fn exception(error: &str) -> BotBreak {
+pub(crate) fn exception(error: &str, has_failed_call: bool) -> BotBreak {
+    let (cause, error) = match error.strip_prefix(UPSTREAM).filter(|_| has_failed_call) {
+        Some(upstream) => (Cause::UpstreamFailed, upstream),
+        None => (Cause::Exception, error),
+    };
     let end = error.floor_char_boundary(MAX_EXCEPTION_BYTES);
     let lines: Vec<&str> =
         error.get(..end).unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -72,7 +81,7 @@ pub(crate) fn exception(error: &str) -> BotBreak {
         (false, true) => format!("{}…", lines.join(" ")),
         (false, false) => lines.join(" "),
     };
-    BotBreak::new(Cause::Exception, detail)
+    BotBreak::new(cause, detail)
 }
 
 /// How a guest ended that asked for its exit. `wasi:cli/exit` passes a failure on as a 1, whatever
@@ -92,6 +101,9 @@ fn stopped(stop: Stop, error: &Error, limits: &Limits) -> BotBreak {
         Stop::OutOfCpu => (Cause::OutOfCpu, format!("it computed for longer than {}", time(limits.cpu_time))),
         Stop::TooManyCalls => {
             (Cause::TooManyCalls, format!("it called the host more than {} times", limits.host_calls))
+        }
+        Stop::TooManyHttpCalls => {
+            (Cause::TooManyCalls, format!("it made more than {} requests over HTTP", limits.http_calls))
         }
         Stop::ReplyTooLarge => (Cause::ReplyTooLarge, reply_too_large(limits)),
     };

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::{Event, Limits, Usage};
+use model::{Event, HttpCall, Limits, Usage};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 use crate::capabilities::clock::{CoarseMonotonicClock, CoarseWallClock};
+use crate::capabilities::http::{Http, Sent};
 use crate::capabilities::log::{Journal, Stream};
 use crate::capabilities::stdio::{Output, ReplyBuffer};
+use crate::grants::Grants;
 use crate::memory::Memory;
 use crate::pace::Pace;
 
@@ -28,6 +31,8 @@ pub(crate) struct Host {
     calls: u64,
     stdio: Stdio,
     wasi: Option<Box<WasiP1Ctx>>,
+    grants: Grants,
+    http: Option<Box<Http>>,
     _alive: Alive,
 }
 
@@ -40,9 +45,20 @@ pub(crate) enum Stdio {
 }
 
 impl Host {
-    pub(crate) fn new(limits: Limits, pace: Arc<Pace>, stdio: Stdio, alive: Alive) -> Self {
-        let (memory, journal) = (Memory::new(limits.memory_bytes), Journal::new(limits.log_bytes));
-        Self { limits, memory, pace, journal, log_text: Vec::new(), calls: 0, stdio, wasi: None, _alive: alive }
+    pub(crate) fn new(limits: Limits, grants: Grants, pace: Arc<Pace>, stdio: Stdio, alive: Alive) -> Self {
+        Self {
+            limits,
+            memory: Memory::new(limits.memory_bytes),
+            pace,
+            journal: Journal::new(limits.log_bytes),
+            log_text: Vec::new(),
+            calls: 0,
+            stdio,
+            wasi: None,
+            grants,
+            http: None,
+            _alive: alive,
+        }
     }
 
     pub(crate) const fn count_call(&mut self) {
@@ -60,8 +76,33 @@ impl Host {
         self.wasi.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits)))
     }
 
-    /// What the run used so far, but for its reply.
-    pub(crate) fn usage(&self, event: &Event, log_bytes: u64) -> Usage {
+    /// What is behind `wasi:http`, for one call.
+    pub(crate) fn wasi_http(&mut self) -> WasiHttpCtxView<'_> {
+        self.count_call();
+        let Self { stdio, journal, limits, grants, pace, wasi: built, http, .. } = self;
+        let wasi = built.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits)));
+        let http = http.get_or_insert_with(|| Box::new(Http::new(grants, limits, pace)));
+        WasiHttpCtxView { ctx: &mut http.context, table: wasi.ctx().table, hooks: &mut http.outbound }
+    }
+
+    /// The requests of this run.
+    pub(crate) fn http(&mut self) -> &mut Http {
+        let (grants, limits, pace) = (&self.grants, &self.limits, &self.pace);
+        self.http.get_or_insert_with(|| Box::new(Http::new(grants, limits, pace)))
+    }
+
+    /// Whether a request of this run did not get a good answer.
+    pub(crate) fn has_failed_call(&self) -> bool {
+        self.http.as_ref().is_some_and(|http| http.has_failed_call())
+    }
+
+    /// The requests of this run, which is over, and what they came to.
+    pub(crate) fn http_calls(&self) -> (Vec<HttpCall>, Sent) {
+        self.http.as_ref().map(|http| http.finish()).unwrap_or_default()
+    }
+
+    /// What the run used, but for its reply and its log.
+    pub(crate) fn usage(&self, event: &Event, http: Sent) -> Usage {
         Usage {
             wall_time: self.pace.wall_time(),
             cpu_time: self.pace.cpu_time(),
@@ -69,7 +110,10 @@ impl Host {
             host_calls: self.calls,
             event_bytes: event.as_str().len() as u64,
             reply_bytes: 0,
-            log_bytes,
+            log_bytes: 0,
+            http_calls: http.calls,
+            http_request_bytes: http.request_bytes,
+            http_response_bytes: http.response_bytes,
         }
     }
 }

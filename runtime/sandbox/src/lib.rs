@@ -6,9 +6,11 @@
 mod backtrace;
 mod capabilities;
 pub mod compile;
+pub mod egress;
 mod engine;
 mod failure;
 mod gates;
+mod grants;
 mod host;
 mod inspect;
 mod loaded;
@@ -31,6 +33,7 @@ use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 
 pub use engine::{DEFAULT_STACK_BYTES, DEFAULT_TICK};
+pub use grants::Grants;
 pub use inspect::{Import, Inspection, Kind, Offer, inspect};
 pub use prepared::Prepared;
 

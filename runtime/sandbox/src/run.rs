@@ -5,16 +5,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use model::{BotBreak, Cause, Event, Limits, Log, Outcome, Reply, Run, Usage};
+use model::{BotBreak, Cause, Event, Limits, Outcome, Reply, Run, Usage};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
-use crate::Sandbox;
 use crate::capabilities::stdio::ReplyBuffer;
 use crate::failure::{self, Circumstances, Stop};
 use crate::host::{Alive, Host, Stdio};
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
+use crate::{Grants, Sandbox};
 
 /// How the call came to its end.
 enum Ended {
@@ -25,14 +25,21 @@ enum Ended {
 }
 
 impl Sandbox {
-    /// Runs a node's code on one event, in a fresh instance. Never fails: a failure is a bot break.
+    /// Runs a node's code on one event, in a fresh instance that reaches what it is granted. Never fails: a failure is a bot break.
     ///
     /// `cancelled` ends the run early, as `unavailable`. Dropping the future ends it too, without a record.
-    pub async fn run(&self, prepared: &Prepared, event: &Event, limits: &Limits, cancelled: &CancellationToken) -> Run {
+    pub async fn run(
+        &self,
+        prepared: &Prepared,
+        event: &Event,
+        limits: &Limits,
+        grants: &Grants,
+        cancelled: &CancellationToken,
+    ) -> Run {
         // Whoever loads code does so before the stopwatch starts.
         let code = match self.code(prepared, cancelled).await {
             Ok(code) => code,
-            Err(unavailable) => return never_began(unavailable, event),
+            Err(unavailable) => return Run::never_began(unavailable, event.as_str().len() as u64),
         };
         let pace = Pace::start(self.0.lane.clone());
         let reply = ReplyBuffer::new(limits.reply_bytes);
@@ -41,7 +48,7 @@ impl Sandbox {
         } else {
             Stdio::Quiet
         };
-        let host = Host::new(*limits, Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
+        let host = Host::new(*limits, grants.clone(), Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);
         let ended = drive(&code, &mut store, event, cancelled).await;
         conclude(ended, store, event, &reply)
@@ -92,12 +99,6 @@ async fn drive(guest: &Guest, store: &mut Store<Host>, event: &Event, cancelled:
     .await
 }
 
-/// A run that was over before it had a store.
-fn never_began(why: BotBreak, event: &Event) -> Run {
-    let usage = Usage { event_bytes: event.as_str().len() as u64, ..Usage::default() };
-    Run { outcome: Outcome::BotBreak(why), usage, log: Log::default() }
-}
-
 /// Takes the outcome, the usage and the log out of the store, and drops it.
 fn conclude(ended: Ended, mut store: Store<Host>, event: &Event, reply: &ReplyBuffer) -> Run {
     let (outcome, reply_bytes) = outcome(ended, &mut store, reply);
@@ -107,9 +108,9 @@ fn conclude(ended: Ended, mut store: Store<Host>, event: &Event, reply: &ReplyBu
         host.journal.lose(host.log_text.len() as u64);
     }
     let (log, log_bytes) = host.journal.finish();
-    let mut usage = host.usage(event, log_bytes);
-    usage.reply_bytes = reply_bytes;
-    Run { outcome, usage, log }
+    let (http_calls, http) = host.http_calls();
+    let usage = Usage { reply_bytes, log_bytes, ..host.usage(event, http) };
+    Run { outcome, usage, log, http_calls }
 }
 
 /// The outcome, and the size of the reply as the guest wrote it.
@@ -117,7 +118,9 @@ fn outcome(ended: Ended, store: &mut Store<Host>, reply: &ReplyBuffer) -> (Outco
     let broken = |bot_break| (Outcome::BotBreak(bot_break), 0);
     match ended {
         Ended::Answered(Answer::Handled(Ok(output))) => replied(output, &store.data().limits),
-        Ended::Answered(Answer::Handled(Err(error))) => broken(failure::exception(&error)),
+        Ended::Answered(Answer::Handled(Err(error))) => {
+            broken(failure::exception(&error, store.data().has_failed_call()))
+        }
         Ended::Answered(Answer::Exited) => match String::from_utf8(reply.take()) {
             Ok(output) => replied(output, &store.data().limits),
             Err(_) => broken(BotBreak::new(Cause::ReplyNotJson, "the reply is not UTF-8")),

@@ -21,14 +21,18 @@ pub(crate) fn raise_limit(config: &Config) {
         warn!(
             limit,
             needed,
-            "this process may open fewer files than front_door.connections and sandbox.loaded may take: raise `ulimit -n` (LimitNOFILE=)"
+            "this process may open fewer files than front_door.connections, egress.connections and sandbox.loaded may take: raise `ulimit -n` (LimitNOFILE=)"
         );
     }
 }
 
 fn needed(config: &Config) -> u64 {
     let connections = u64::try_from(config.front_door.connections).unwrap_or(u64::MAX);
-    connections.saturating_add(u64::from(config.sandbox.loaded)).saturating_add(OTHERS)
+    [config.egress.connections, config.sandbox.loaded]
+        .map(u64::from)
+        .into_iter()
+        .fold(OTHERS, u64::saturating_add)
+        .saturating_add(connections)
 }
 
 #[cfg(test)]
@@ -37,7 +41,7 @@ mod tests {
 
     #[test]
     fn connections_and_loaded_code_need_a_descriptor_each() {
-        assert_eq!(needed(&Config::default()), 10_000 + 1_000 + OTHERS);
+        assert_eq!(needed(&Config::default()), 10_000 + 1_024 + 1_000 + OTHERS);
     }
 
     #[test]

@@ -13,13 +13,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::quota::Overrides;
 use model::{ArtifactId, LimitError, Limits, NodeId, OnBreak, Quota, RevisionNumber, Settings, TenantId};
-use sandbox::Prepared;
+use sandbox::{Grants, Prepared};
 use storage::Serving;
 use utoipa::ToSchema;
 
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
 use crate::config::{self, Config};
+use crate::egress::Gateway;
 use crate::metrics::{Meter, Times};
 use crate::webhook::signature::{Secret, SecretError, Verifier};
 use progress::Progress;
@@ -87,6 +88,7 @@ pub(crate) struct Live {
     pub(crate) allow_unsigned: bool,
     pub(crate) repeat_window: Option<Duration>,
     pub(crate) limits: Limits,
+    pub(crate) grants: Grants,
     pub(crate) end_node: bool,
     pub(crate) human_assistance: bool,
     pub(crate) on_break: OnBreak,
@@ -121,7 +123,7 @@ impl Directory {
 
     /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
     /// in `old`; all its other settings are the new ones.
-    pub(crate) fn build(config: &Config, artifacts: &Artifacts, old: &Self) -> Self {
+    pub(crate) fn build(config: &Config, artifacts: &Artifacts, gateway: &Gateway, old: &Self) -> Self {
         let host = Host { limits: config.limits, quota: config.quota };
         let configured = config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant.quota)).collect();
         let quotas = Quotas { configured, stored: old.quotas.stored.clone() };
@@ -131,7 +133,8 @@ impl Directory {
             let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                new.put(Live::configured(id, node_id, node, artifacts, before, &tenant_now));
+                let grants = gateway.grants(id, &node.grants);
+                new.put(Live::configured(id, node_id, node, grants, artifacts, before, &tenant_now));
             }
             new.tenants.entry(id.clone()).or_insert(tenant_now);
         }
@@ -181,13 +184,14 @@ impl Directory {
         serving: &Serving,
         sequence: u64,
         code: Option<Result<Arc<Prepared>, String>>,
+        gateway: &Gateway,
     ) -> Live {
         let before = self.find(serving.node.tenant.as_str(), serving.node.id.as_str()).filter(|live| live.is_stored());
         match (code, before) {
             (Some(Err(problem)), Some(before)) => Live { problems: vec![problem], ..Live::clone(before) },
-            (Some(Err(problem)), None) => self.fresh_node(serving, sequence, None, vec![problem]),
-            (Some(Ok(code)), _) => self.fresh_node(serving, sequence, Some(code), Vec::new()),
-            (None, _) => self.fresh_node(serving, sequence, None, Vec::new()),
+            (Some(Err(problem)), None) => self.fresh_node(serving, sequence, None, vec![problem], gateway),
+            (Some(Ok(code)), _) => self.fresh_node(serving, sequence, Some(code), Vec::new(), gateway),
+            (None, _) => self.fresh_node(serving, sequence, None, Vec::new(), gateway),
         }
     }
 
@@ -197,6 +201,7 @@ impl Directory {
         sequence: u64,
         code: Option<Arc<Prepared>>,
         mut problems: Vec<String>,
+        gateway: &Gateway,
     ) -> Live {
         let node = &serving.node;
         let settings = serving.revision.as_ref().map(|revision| revision.settings.clone()).unwrap_or_default();
@@ -220,6 +225,7 @@ impl Directory {
             allow_unsigned: node.door.allow_unsigned && serving.secrets.is_empty(),
             repeat_window: node.door.repeat_window,
             limits,
+            grants: gateway.grants(&node.tenant, &settings.grants),
             end_node: settings.end_node,
             human_assistance: settings.human_assistance,
             on_break: settings.on_break,
@@ -353,6 +359,7 @@ impl Live {
         tenant: &TenantId,
         node: &NodeId,
         config: &config::Node,
+        grants: Grants,
         artifacts: &Artifacts,
         before: Option<&Arc<Self>>,
         owner: &Tenant,
@@ -374,6 +381,7 @@ impl Live {
             allow_unsigned: config.allow_unsigned,
             repeat_window: config.repeat_window,
             limits: config.limits,
+            grants,
             end_node: config.end_node,
             human_assistance: config.human_assistance,
             on_break: config.on_break.clone(),
@@ -427,11 +435,15 @@ mod tests {
     use crate::admission::{Full, Gate};
     use crate::config::Environment;
 
+    fn gateway() -> Gateway {
+        Gateway::open(&config::Egress::default()).unwrap()
+    }
+
     fn directory(text: &str, old: &Directory) -> Directory {
         let config = Config::parse(Path::new("codenode.toml"), text, &Environment::default()).unwrap();
         let nodes = config.tenants.values().flat_map(|tenant| tenant.nodes.values());
         let artifacts = nodes.map(|node| (node.artifact.clone(), Err(vec!["it is bad".to_owned()]))).collect();
-        Directory::build(&config, &artifacts, old)
+        Directory::build(&config, &artifacts, &gateway(), old)
     }
 
     const TWO_NODES: &str = r#"
@@ -482,7 +494,7 @@ mod tests {
     fn what_was_read_before_a_change_and_arrives_after_it_does_not_undo_it() {
         let (serving, empty) = (stored(), Directory::empty());
         let (tenant, node) = (&serving.node.tenant, &serving.node.id);
-        let read_at = |sequence: u64| vec![empty.stored_node(&serving, sequence, None)];
+        let read_at = |sequence: u64| vec![empty.stored_node(&serving, sequence, None, &gateway())];
         let limited = |runs: Option<u32>| {
             let quota = Overrides { runs, ..Overrides::default() };
             [model::Tenant { id: tenant.clone(), quota, version: 1, created_at: Timestamp::UNIX_EPOCH }]
@@ -493,7 +505,7 @@ mod tests {
             let late = gone.with_stored(&Scope::Node(tenant, node), 5, &limited(Some(1)), read_at(5));
             assert!(!is_there(&late), "it was removed by the sixth change");
             assert_eq!(late.quota(tenant).runs, Quota::DEFAULT.runs, "and its tenant limited no more");
-            let reloaded = Directory::build(&Config::default(), &Artifacts::default(), &late);
+            let reloaded = Directory::build(&Config::default(), &Artifacts::default(), &gateway(), &late);
             assert!(!is_there(&reloaded.with_stored(&Scope::All, 5, &limited(Some(1)), read_at(5))));
             let again = late.with_stored(&Scope::Tenant(tenant), 7, &limited(Some(2)), read_at(7));
             assert!(is_there(&again), "it was made again by the seventh");

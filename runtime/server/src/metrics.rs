@@ -20,11 +20,16 @@ const BUCKETS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// A reply, and every cause.
 const OUTCOMES: usize = 1 + Cause::ALL.len();
 
-/// The runs of one node. It outlives reloads, and goes when the node does.
+/// What becomes of a handler's request.
+const CALL_RESULTS: [&str; 3] = ["answered", "refused", "failed"];
+
+/// The runs of one node, and their requests. It outlives reloads, and goes when the node does.
 #[derive(Debug)]
 pub(crate) struct Meter {
     /// Replies first, then breaks in the order of [`Cause::ALL`].
     runs: [AtomicU64; OUTCOMES],
+    /// In the order of [`CALL_RESULTS`].
+    calls: [AtomicU64; CALL_RESULTS.len()],
     times: Arc<Times>,
 }
 
@@ -56,7 +61,9 @@ pub(crate) enum Reason {
 
 impl Meter {
     pub(crate) fn new(times: Arc<Times>) -> Self {
-        Self { runs: [const { AtomicU64::new(0) }; OUTCOMES], times }
+        let (runs, calls) =
+            ([const { AtomicU64::new(0) }; OUTCOMES], [const { AtomicU64::new(0) }; CALL_RESULTS.len()]);
+        Self { runs, calls, times }
     }
 
     /// The times of the tenant's.
@@ -73,11 +80,24 @@ impl Meter {
         if let Some(runs) = self.runs.get(outcome) {
             runs.fetch_add(1, Ordering::Relaxed);
         }
+        for call in &run.http_calls {
+            let result = if call.refused.is_some() { 1 } else { 2 * usize::from(call.failed.is_some()) };
+            if let Some(calls) = self.calls.get(result) {
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         if let Some(waited) = waited {
             self.times.wall.observe(run.usage.wall_time.as_secs_f64());
             self.times.cpu.observe(run.usage.cpu_time.as_secs_f64());
             self.times.queue.observe(waited.as_secs_f64());
         }
+    }
+
+    /// The requests by what became of them; nothing of a node that makes none.
+    fn calls(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counted =
+            CALL_RESULTS.into_iter().zip(&self.calls).map(|(result, calls)| (result, calls.load(Ordering::Relaxed)));
+        counted.filter(|(_, calls)| *calls > 0)
     }
 
     /// The runs by the name of their outcome and its blame. What never happened is left out, but for replies.

@@ -233,7 +233,7 @@ pub(crate) mod tests {
             revision: None,
             artifact: None,
             started_at: Timestamp::UNIX_EPOCH,
-            run: Run { outcome, usage: Usage::default(), log: Log::default() },
+            run: Run { outcome, usage: Usage::default(), log: Log::default(), http_calls: Vec::new() },
             limits: Limits::DEFAULT,
             caller_left: false,
             chat_afterwards: ChatAfterwards::WithBot,

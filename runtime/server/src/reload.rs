@@ -91,7 +91,9 @@ impl Reloader {
         let old = self.state.directory.load_full();
         let artifacts = artifacts::prepare(&config, &old, &self.state.sandbox).await;
         let writer = self.state.stored.writer.lock().await;
-        let directory = Directory::build(&config, &artifacts, &self.state.directory.load_full());
+        let gateway = &self.state.gateway;
+        gateway.open_networks(&config.tenants);
+        let directory = Directory::build(&config, &artifacts, gateway, &self.state.directory.load_full());
         let of_nodes =
             directory.nodes().into_iter().filter(|live| !live.is_stored()).flat_map(|live| {
                 live.problems.iter().map(|problem| format!("{}/{}: {problem}", live.tenant, live.node))
@@ -151,6 +153,7 @@ fn warn_of_restart(old: &Config, new: &Config) {
         ("records", old.records != new.records),
         ("deliveries", old.deliveries != new.deliveries),
         ("sandbox", old.sandbox != new.sandbox),
+        ("egress", old.egress != new.egress),
         ("log", old.log != new.log),
     ] {
         if changed {

@@ -14,11 +14,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info};
 
 use crate::config::{Config, ConfigError, Environment, FrontDoor, Runs};
+use crate::egress::Gateway;
 use crate::listen::{self, Listener, Settings, Tls};
 use crate::reload::{self, Reloader, watch_list};
 use crate::state::{Doors, Phase, State};
 use crate::watch::Watch;
-use crate::{deliveries, descriptors, keep, manage, recorder, stored, telemetry, warnings, worker};
+use crate::{deliveries, descriptors, keep, manage, recorder, stored, telemetry, traces, warnings, worker};
 
 /// Connections of the management side; a few people and a health check.
 const MANAGEMENT_CONNECTIONS: usize = 256;
@@ -58,6 +59,9 @@ pub enum ServeError {
     /// The sandbox cannot be set up.
     #[error("cannot set up the sandbox: {0:#}")]
     Sandbox(anyhow::Error),
+    /// Requests of handlers could not leave.
+    #[error("cannot set up [egress]: {0:#}")]
+    Egress(anyhow::Error),
     /// Storage cannot be opened.
     #[error("cannot open storage: {0:#}")]
     Storage(anyhow::Error),
@@ -79,7 +83,7 @@ pub struct Server {
     follower: JoinHandle<()>,
     reloader: JoinHandle<()>,
     management_side: JoinHandle<io::Result<()>>,
-    keepers: [JoinHandle<()>; 3],
+    keepers: [JoinHandle<()>; 4],
     stops: Stops,
     _guards: [DropGuard; 3],
 }
@@ -91,7 +95,7 @@ pub(crate) struct Stops {
     pub(crate) drain: CancellationToken,
     /// Runs under way end as `unavailable`.
     pub(crate) runs: CancellationToken,
-    /// No more looking in, and the last records and answers are written.
+    /// No more looking in, and the last records, answers and spans are written.
     pub(crate) management: CancellationToken,
 }
 
@@ -136,11 +140,12 @@ impl Server {
             }
             None => None,
         };
+        let gateway = Gateway::open(&config.egress).map_err(ServeError::Egress)?;
         let sandbox = Sandbox::new(sandbox_config(&config.sandbox, options.compiler)).map_err(ServeError::Sandbox)?;
         let storage = keep::open(&config.storage).await.map_err(ServeError::Storage)?;
         let sequence = storage.sequence().await.map_err(|error| ServeError::Storage(error.into()))?;
         let doors = Doors { front_door: front_door.seats(), management: management.seats() };
-        let state = Arc::new(State::new(&config, sandbox, storage, doors));
+        let state = Arc::new(State::new(&config, sandbox, gateway, storage, doors));
         let stops = Stops::default();
         let watch = Watch::new(watch_list(&config, options.config_file.as_deref()));
         warnings::log(&config, front_door_address, management_address);
@@ -159,6 +164,7 @@ impl Server {
         let keepers = [
             tokio::spawn(recorder::keep(Arc::clone(&state), stops.management.clone())),
             tokio::spawn(deliveries::keep(Arc::clone(&state), stops.management.clone())),
+            tokio::spawn(traces::keep(Arc::clone(&state), stops.management.clone())),
             tokio::spawn(stored::tidy(Arc::clone(&state), config.records.audit_keep_time, stops.management.clone())),
         ];
         // Who cannot read what is stored would be ready and serve nothing: with the wrong master key, for one.
@@ -218,8 +224,8 @@ impl Server {
         deadline.abort();
         self.stops.management.cancel();
         // They end by their tokens; how is in the log already.
-        let [records, deliveries, tidy] = self.keepers;
-        let _ = tokio::join!(self.reloader, self.follower, self.management_side, records, deliveries, tidy);
+        let [records, deliveries, traces, tidy] = self.keepers;
+        let _ = tokio::join!(self.reloader, self.follower, self.management_side, records, deliveries, traces, tidy);
         self.state.stored.storage.close().await;
         info!("stopped");
         broken.map_or(Ok(()), |why| Err(ServeError::Worker(why)))

@@ -14,11 +14,13 @@ use crate::admission::Gate;
 use crate::config::{Config, Token};
 use crate::deliveries::Deliveries;
 use crate::directory::Directory;
+use crate::egress::Gateway;
 use crate::listen::Seats;
 use crate::manage::WrongKeys;
 use crate::metrics::Refusals;
 use crate::recorder::Recorder;
 use crate::stored::Stored;
+use crate::traces::Traces;
 
 /// Artifacts that may be on their way in at once: each is held in memory until it is kept.
 const UPLOADS: usize = 4;
@@ -30,9 +32,11 @@ pub(crate) struct State {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) sandbox: Sandbox,
+    pub(crate) gateway: Gateway,
     pub(crate) refusals: Refusals,
     pub(crate) doors: Doors,
     pub(crate) stored: Stored,
+    pub(crate) traces: Traces,
     /// Shown to the management side.
     pub(crate) wrong_keys: WrongKeys,
     /// Uploads under way.
@@ -74,7 +78,7 @@ pub(crate) enum Phase {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, sandbox: Sandbox, storage: Storage, doors: Doors) -> Self {
+    pub(crate) fn new(config: &Config, sandbox: Sandbox, gateway: Gateway, storage: Storage, doors: Doors) -> Self {
         let runs = &config.sandbox;
         Self {
             directory: ArcSwap::from_pointee(Directory::empty()),
@@ -82,9 +86,11 @@ impl State {
             recorder: Arc::new(Recorder::new(config.records.clone())),
             deliveries: Deliveries::new(config.deliveries.clone()),
             sandbox,
+            gateway,
             refusals: Refusals::default(),
             doors,
             stored: Stored::new(storage),
+            traces: Traces::new(&config.traces),
             wrong_keys: WrongKeys::default(),
             uploads: Semaphore::new(UPLOADS),
             token: ArcSwapOption::new(config.management.token.clone().map(Arc::new)),
@@ -144,6 +150,15 @@ pub(crate) mod tests {
             objects: storage::ObjectPlace::Folder(folder.path().join("artifacts")),
             master_keys: vec!["a".repeat(64).parse().unwrap()],
         });
-        (folder, Arc::new(State::new(&config, sandbox.unwrap(), storage.await.unwrap(), Doors::default())))
+        (
+            folder,
+            Arc::new(State::new(
+                &config,
+                sandbox.unwrap(),
+                Gateway::open(&config.egress).unwrap(),
+                storage.await.unwrap(),
+                Doors::default(),
+            )),
+        )
     }
 }

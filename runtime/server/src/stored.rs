@@ -179,6 +179,9 @@ pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: Can
         if let Err(error) = storage.forget_audit(before(audit_keep_time)).await {
             warn!(%error, "old lines of the audit log could not be removed");
         }
+        if let Err(error) = storage.forget_idempotency(Timestamp::now()).await {
+            warn!(%error, "answers that were kept for a day could not be removed");
+        }
     }
 }
 
@@ -267,7 +270,7 @@ async fn install(state: &State, scope: Scope<'_>, snapshot: Snapshot, ready: &Re
             Some(code) => code.clone(),
             None => Err("its artifact was not looked at".to_owned()),
         });
-        let live = old.stored_node(serving, snapshot.sequence, code);
+        let live = old.stored_node(serving, snapshot.sequence, code, &state.gateway);
         state.stored.remember(place, serving, &live);
         nodes.push(live);
     }

@@ -43,6 +43,13 @@ fn unsafe_settings(config: &Config, front_door: SocketAddr, management: SocketAd
                 .to_owned(),
         );
     }
+    for (id, tenant) in config.tenants.iter().filter(|(_, tenant)| !tenant.private_networks.is_empty()) {
+        let networks: Vec<String> = tenant.private_networks.iter().map(ToString::to_string).collect();
+        texts.push(format!(
+            "handlers of {id} may reach {}: see that nothing there trusts its callers",
+            networks.join(", ")
+        ));
+    }
     for (tenant, node_id, node) in config
         .tenants
         .iter()
@@ -72,6 +79,8 @@ mod tests {
         let text = r#"
             [management]
             open_metrics = true
+            [tenants.acme]
+            private_networks = ["10.1.7.0/24", "fd00::/8"]
             [tenants.acme.nodes.OPEN]
             artifact = "a.wasm"
             allow_unsigned = true
@@ -90,6 +99,7 @@ mod tests {
         the management side is plain HTTP on 0.0.0.0:80: let only a trusted network reach it
         whoever can reach 0.0.0.0:80 learns the names of tenants and nodes at /metrics: remove open_metrics
         no management token is configured, so /v1/runs, /v1/nodes and /metrics answer nobody: set management.token
+        handlers of acme may reach 10.1.7.0/24, fd00::/8: see that nothing there trusts its callers
         acme/OLD accepts only sha1 signatures: add "sha256" once its platform sends them
         acme/OPEN takes unsigned events: whoever can reach the front door can run it
         "#);

@@ -40,6 +40,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "what ran", include_str!("../migrations/0002_what_ran.sql")),
     (3, "deliveries", include_str!("../migrations/0003_deliveries.sql")),
     (4, "quotas and leftovers", include_str!("../migrations/0004_quotas_and_leftovers.sql")),
+    (5, "idempotency keys", include_str!("../migrations/0005_idempotency_keys.sql")),
+    (6, "run pages with HTTP calls", include_str!("../migrations/0006_run_pages_with_http_calls.sql")),
 ];
 
 /// Where rows are kept.

@@ -14,7 +14,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::change::{Entry, failed};
 use crate::column::{optional_parsed, optional_time, parsed, text, time, to_millis};
 use crate::error::storable;
-use crate::{Result, Storage, StorageError};
+use crate::{By, Result, Storage, StorageError};
 
 const PREFIX: &str = "cn";
 const ID_BYTES: usize = 8;
@@ -56,8 +56,12 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError::NotFound`] for the tenant, [`StorageError::Invalid`] for the label.
-    pub async fn create_key(&self, new: &NewKey, by: &Actor) -> Result<(ApiKey, ShownKey)> {
-        let doing = "make a key";
+    pub async fn create_key(
+        &self,
+        new: &NewKey,
+        by: impl Into<By<'_, (ApiKey, ShownKey)>>,
+    ) -> Result<(ApiKey, ShownKey)> {
+        let (doing, by) = ("make a key", by.into());
         storable("the key's label", &new.label, LABEL_BYTES)?;
         if (new.role == Role::Operator) != new.tenant.is_none() {
             return Err(StorageError::Invalid(
@@ -68,7 +72,7 @@ impl Storage {
         let digest = digest(shown.reveal());
         self.database
             .change(doing, async {
-                let mut change = self.begin(by).await?;
+                let mut change = self.begin(by.actor).await?;
                 if let Some(tenant) = &new.tenant {
                     change.tenant(tenant).await?;
                 }
@@ -83,7 +87,7 @@ impl Storage {
             .bind(hex::encode(digest))
             .bind(change.sequence)
             .bind(change.millis())
-            .bind(by.as_str().to_owned())
+            .bind(by.actor.as_str().to_owned())
             .bind(new.expires_at.map(Timestamp::as_millisecond))
             .execute(change.connection())
             .await
@@ -94,13 +98,15 @@ impl Storage {
                     role: new.role,
                     label: new.label.clone(),
                     created_at: change.at,
-                    created_by: by.clone(),
+                    created_by: by.actor.clone(),
                     expires_at: new.expires_at.map(to_millis),
                     last_used_at: None,
                 };
+                let made = (key, shown);
+                change.keep_answer(&self.keyring, &by, &made).await?;
                 let subject = format!("{id} ({})", new.role);
                 change.commit(Entry { tenant: new.tenant.as_ref(), node: None, action: "key.create", subject }).await?;
-                Ok((key, shown))
+                Ok(made)
             })
             .await
     }

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use crate::change::{Change, Entry, failed, failed_or_exists};
 use crate::column::{count, damaged, number, optional_number, parsed, text, time};
 use crate::tenants::unchanged;
-use crate::{Result, Storage, StorageError};
+use crate::{By, Result, Storage, StorageError};
 
 const COLUMNS: &str = "tenant, id, door, live, previous, version, created_at";
 
@@ -20,13 +20,13 @@ impl Storage {
         id: &NodeId,
         door: &Door,
         quota: &Quota,
-        by: &Actor,
+        by: impl Into<By<'_, Node>>,
     ) -> Result<Node> {
-        let doing = "make a node";
+        let (doing, by) = ("make a node", by.into());
         let door_text = door_text(door)?;
         self.database
             .change(doing, async {
-                let mut change = self.begin(by).await?;
+                let mut change = self.begin(by.actor).await?;
                 change.tenant(tenant).await?;
                 sqlx::query(
                     "INSERT INTO nodes (tenant, id, door, version, created, created_at) VALUES ($1, $2, $3, 1, $4, $5)",
@@ -41,6 +41,7 @@ impl Storage {
                 .map_err(failed_or_exists(doing, format!("the node {id}")))?;
                 change.must_be_within(tenant, quota).await?;
                 let node = change.node(tenant, id).await?;
+                change.keep_answer(&self.keyring, &by, &node).await?;
                 change.commit(entry(tenant, id, "node.create", id.to_string())).await?;
                 Ok(node)
             })

@@ -3,12 +3,12 @@
 use model::{Actor, ArtifactId, Node, NodeId, OnBreak, Revision, RevisionNumber, Settings, TenantId};
 use sqlx::any::AnyRow;
 
-use crate::change::{Change, failed};
+use crate::change::{Change, Entry, failed};
 use crate::column::{damaged, number, optional_number, parsed, text, time};
 use crate::error::storable;
 use crate::nodes::{entry, revision_number};
 use crate::tenants::unchanged;
-use crate::{Result, Storage, StorageError};
+use crate::{By, Result, Storage, StorageError};
 
 const NOTE_BYTES: usize = 2000;
 const SAID_BYTES: usize = 2000;
@@ -35,13 +35,13 @@ impl Storage {
         tenant: &TenantId,
         node: &NodeId,
         new: &NewRevision,
-        by: &Actor,
+        by: impl Into<By<'_, Revision>>,
     ) -> Result<Revision> {
-        let doing = "make a revision";
+        let (doing, by) = ("make a revision", by.into());
         storable("the note", &new.note, NOTE_BYTES)?;
         let settings = settings_text(&new.settings)?;
         self.database.change(doing, async {
-            let mut change = self.begin(by).await?;
+            let mut change = self.begin(by.actor).await?;
             change.node(tenant, node).await?;
             change.must_have_artifact(tenant, &new.artifact).await?;
             let number = change.next_revision(tenant, node).await?;
@@ -57,7 +57,7 @@ impl Storage {
             .bind(new.note.clone())
             .bind(change.sequence)
             .bind(change.millis())
-            .bind(by.as_str().to_owned())
+            .bind(by.actor.as_str().to_owned())
             .execute(change.connection())
             .await
             .map_err(failed(doing))?;
@@ -67,8 +67,9 @@ impl Storage {
                 settings: new.settings.clone(),
                 note: new.note.clone(),
                 created_at: change.at,
-                created_by: by.clone(),
+                created_by: by.actor.clone(),
             };
+            change.keep_answer(&self.keyring, &by, &revision).await?;
             change.commit(entry(tenant, node, "revision.create", format!("{node} revision {number}"))).await?;
             Ok(revision)
         })
@@ -135,7 +136,9 @@ impl Storage {
                     return Ok(before);
                 }
                 change.must_exist(tenant, node, number).await?;
-                change.point(before, number, "revision.promote").await
+                let promoted = change.point(&before, number).await?;
+                change.commit(moved(&before, number, "revision.promote")).await?;
+                Ok(promoted)
             })
             .await
     }
@@ -144,10 +147,17 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError::NotFound`]; [`StorageError::Conflict`] where nothing was live before, or the version is another.
-    pub async fn roll_back(&self, tenant: &TenantId, node: &NodeId, version: Option<u64>, by: &Actor) -> Result<Node> {
+    pub async fn roll_back(
+        &self,
+        tenant: &TenantId,
+        node: &NodeId,
+        version: Option<u64>,
+        by: impl Into<By<'_, Node>>,
+    ) -> Result<Node> {
+        let by = by.into();
         self.database
             .change("roll back", async {
-                let mut change = self.begin(by).await?;
+                let mut change = self.begin(by.actor).await?;
                 let before = change.node(tenant, node).await?;
                 unchanged(&format!("node {node}"), before.version, version)?;
                 let Some(previous) = before.previous else {
@@ -155,7 +165,10 @@ impl Storage {
                         "the node {node} was never served by another revision: promote one by its number"
                     )));
                 };
-                change.point(before, previous, "revision.roll_back").await
+                let rolled_back = change.point(&before, previous).await?;
+                change.keep_answer(&self.keyring, &by, &rolled_back).await?;
+                change.commit(moved(&before, previous, "revision.roll_back")).await?;
+                Ok(rolled_back)
             })
             .await
     }
@@ -222,8 +235,8 @@ impl Change {
         row.map(drop).ok_or_else(|| no_revision(node, number))
     }
 
-    /// Moves the live pointer and commits.
-    async fn point(mut self, node: Node, to: RevisionNumber, action: &'static str) -> Result<Node> {
+    /// Moves the live pointer.
+    async fn point(&mut self, node: &Node, to: RevisionNumber) -> Result<Node> {
         sqlx::query("UPDATE nodes SET live = $1, previous = $2, version = version + 1 WHERE tenant = $3 AND id = $4")
             .bind(revision_number(to))
             .bind(node.live.map(revision_number))
@@ -232,11 +245,14 @@ impl Change {
             .execute(self.connection())
             .await
             .map_err(failed("move the live pointer"))?;
-        let from = node.live.map_or_else(|| "nothing".to_owned(), |live| format!("revision {live}"));
-        let subject = format!("{} from {from} to revision {to}", node.id);
-        self.commit(entry(&node.tenant, &node.id, action, subject)).await?;
-        Ok(Node { live: Some(to), previous: node.live, version: node.version + 1, ..node })
+        Ok(Node { live: Some(to), previous: node.live, version: node.version + 1, ..node.clone() })
     }
+}
+
+/// What is written down of a live pointer that was moved.
+fn moved<'a>(node: &'a Node, to: RevisionNumber, action: &'static str) -> Entry<'a> {
+    let from = node.live.map_or_else(|| "nothing".to_owned(), |live| format!("revision {live}"));
+    entry(&node.tenant, &node.id, action, format!("{} from {from} to revision {to}", node.id))
 }
 
 fn no_revision(node: &NodeId, number: RevisionNumber) -> StorageError {

@@ -9,7 +9,7 @@ use crate::column::{optional_time, text, time, to_millis};
 use crate::database::Rows;
 use crate::error::storable;
 use crate::nodes::entry;
-use crate::{Result, Storage, StorageError};
+use crate::{By, Result, Storage, StorageError};
 
 const SECRET_BYTES: usize = 4096;
 /// The one in use, and while they are rotated the other one.
@@ -27,16 +27,16 @@ impl Storage {
         node: &NodeId,
         secret: &str,
         retire_others_at: Option<Timestamp>,
-        by: &Actor,
+        by: impl Into<By<'_, WebhookSecret>>,
     ) -> Result<WebhookSecret> {
-        let doing = "set a secret";
+        let (doing, by) = ("set a secret", by.into());
         storable("the secret", secret, SECRET_BYTES)?;
         let mut id = [0; ID_BYTES];
         getrandom::fill(&mut id).map_err(|error| StorageError::unavailable("draw random bytes", error))?;
         let id = hex::encode(id);
         let sealed = self.keyring.seal(secret, &place(tenant, node, &id))?;
         self.database.change(doing, async {
-            let mut change = self.begin(by).await?;
+            let mut change = self.begin(by.actor).await?;
             change.node(tenant, node).await?;
             change.drop_retired(tenant, node).await?;
             let others = change.secrets(tenant, node).await?.len();
@@ -55,7 +55,8 @@ impl Storage {
             }
             change.insert_secret(tenant, node, &id, sealed).await?;
             let secret =
-                WebhookSecret { id: id.clone(), created_at: change.at, created_by: by.clone(), retires_at: None };
+                WebhookSecret { id: id.clone(), created_at: change.at, created_by: by.actor.clone(), retires_at: None };
+            change.keep_answer(&self.keyring, &by, &secret).await?;
             change.commit(entry(tenant, node, "secret.add", format!("{node} secret {id}"))).await?;
             Ok(secret)
         })
@@ -94,7 +95,8 @@ impl Storage {
             .await
     }
 
-    /// Seals every secret anew that is sealed with another master key than the first; says how many there were.
+    /// Seals every secret anew that is sealed with another master key than the first, and says how many there were; and every answer that is
+    /// kept.
     ///
     /// # Errors
     /// [`StorageError::Invalid`] where a key that opens one of them is not configured; then nothing has changed.
@@ -122,6 +124,7 @@ impl Storage {
                 .map_err(failed(doing))?;
             resealed += 1;
         }
+        change.reseal_answers(&self.keyring).await?;
         let subject = format!("{resealed} secrets with the key {}", self.keyring.current());
         change.commit(crate::change::Entry { tenant: None, node: None, action: "keys.rotate", subject }).await?;
         Ok(resealed)

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 
 use crate::change::{Change, Entry, failed, failed_or_exists};
 use crate::column::{damaged, number, parsed, text, time};
-use crate::{Result, Storage, StorageError};
+use crate::{By, Result, Storage, StorageError};
 
 pub(crate) const COLUMNS: &str = "id, quota, version, created_at";
 
@@ -13,11 +13,11 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError::Exists`].
-    pub async fn create_tenant(&self, id: &TenantId, by: &Actor) -> Result<Tenant> {
-        let doing = "make a tenant";
+    pub async fn create_tenant(&self, id: &TenantId, by: impl Into<By<'_, Tenant>>) -> Result<Tenant> {
+        let (doing, by) = ("make a tenant", by.into());
         self.database
             .change(doing, async {
-                let mut change = self.begin(by).await?;
+                let mut change = self.begin(by.actor).await?;
                 sqlx::query("INSERT INTO tenants (id, created, created_at) VALUES ($1, $2, $3)")
                     .bind(id.as_str().to_owned())
                     .bind(change.sequence)
@@ -26,6 +26,7 @@ impl Storage {
                     .await
                     .map_err(failed_or_exists(doing, format!("the tenant {id}")))?;
                 let tenant = change.tenant(id).await?;
+                change.keep_answer(&self.keyring, &by, &tenant).await?;
                 change
                     .commit(Entry { tenant: Some(id), node: None, action: "tenant.create", subject: id.to_string() })
                     .await?;

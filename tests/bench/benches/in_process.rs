@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use bench::price::{self, EVENT, Key, SECRET};
 use criterion::{Criterion, criterion_group, criterion_main};
 use model::{Event, Limits, Outcome};
-use sandbox::{Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Sandbox};
+use sandbox::{Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Grants, Sandbox};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, Linker, TypedFunc};
@@ -107,7 +107,7 @@ fn whole_run(
     criterion.bench_function(&format!("whole run: {name}"), |bench| {
         bench.to_async(runtime).iter(|| async {
             let event = Event::parse(EVENT.into()).unwrap();
-            let run = sandbox.run(&prepared, &event, &limits, &cancelled).await;
+            let run = sandbox.run(&prepared, &event, &limits, &Grants::default(), &cancelled).await;
             assert!(matches!(run.outcome, Outcome::Reply(_)), "{:?}", run.outcome);
             run
         });

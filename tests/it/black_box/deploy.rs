@@ -1,7 +1,7 @@
 //! The subcommands that talk to a server, as a shell sees them: from an empty server to a node that answers, and back.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
@@ -100,7 +100,12 @@ fn deploy(name: &str, more: &str) -> String {
 
 /// A server with the tenant `acme` and its node `SHOP`, and somebody who may do everything there.
 fn shop() -> (Server, Shell) {
-    let server = Server::start("");
+    shop_with("")
+}
+
+/// The same, with more in its configuration.
+fn shop_with(sections: &str) -> (Server, Shell) {
+    let server = Server::start(sections);
     let shell = Shell::of(&server);
     shell.does("tenant create acme");
     shell.does("node create SHOP");
@@ -132,6 +137,45 @@ fn a_tenant_that_has_as_much_as_it_may_makes_room_by_pruning() {
     assert_eq!(shell.json("prune SHOP --yes")["deleted"]["revisions"], 0);
     let said = shell.does("tenant quota acme --reset");
     assert!(said.contains("what everybody may"), "{said}");
+}
+
+#[test]
+fn what_reaches_more_than_the_live_revision_is_promoted_by_who_says_so() {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = service.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in service.incoming().map_while(Result::ok) {
+            // A request without a body comes in one piece.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    let (server, shell) = shop_with("[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n");
+    let ask = || {
+        let mut asking: Value = serde_json::from_slice(&event("order_id", "71")).unwrap();
+        asking["env_variables"] = serde_json::json!({ "orders_url": format!("http://{address}") });
+        server.send("SHOP", asking.to_string().as_bytes())
+    };
+    let first = shell.type_in(&deploy("order-tracker", ""), b"").exits(0);
+    assert!(first.err().contains("warning: the code can use http, of which nothing is granted"), "{}", first.err());
+    let refused = ask();
+    assert!(refused.body.contains("Talk to a person"), "{}", refused.body);
+    let why = server.record(&refused)["http_calls"][0]["refused"].to_string();
+    assert!(why.contains(&format!("it takes the grant http:http://{address}")), "{why}");
+
+    let grant = format!("http:http://{address}");
+    let made = shell.type_in(&deploy("order-tracker", &format!("--grant {grant} --no-promote")), b"").exits(0);
+    assert!(made.out().contains(&format!("+ grant {grant}")) && made.err().is_empty(), "{}{}", made.out(), made.err());
+    let unsaid = shell.type_in("promote SHOP 2", b"");
+    unsaid.says_why(&format!("revision 2 may reach what the live one may not: if that is meant, say so as `grants` (--grant on the command line): {grant}"));
+    shell.does(&format!("promote SHOP 2 --grant {grant}"));
+    assert!(ask().body.contains("I cannot find the order 71."));
+    // A roll-back, there and back, leads to what was said before.
+    shell.does("rollback SHOP");
+    assert!(ask().body.contains("Talk to a person"));
+    shell.does("rollback SHOP");
+    assert!(ask().body.contains("I cannot find the order 71."));
+    shell.type_in(&deploy("order-tracker", "--grant ftp://example.com"), b"").says_why("write it as http:ORIGIN");
 }
 
 #[test]

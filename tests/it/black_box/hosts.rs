@@ -15,6 +15,7 @@ use sqlx::Executor as _;
 
 use super::deliveries::{STANDARD_SECRET, deliver};
 use super::http::{self, Answer};
+use super::idempotency;
 use super::server::{CODENODE, SECRET, Server, TOKEN, event, guest};
 use crate::hostile::generated;
 
@@ -339,4 +340,22 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
         }
     }
     let _ = to.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn what_one_host_was_asked_for_the_other_one_does_not_make_again() {
+    let shared = Shared::fresh();
+    let (here, there) = (shared.host(&shared.database), shared.host(&shared.database));
+    let wanted = json!({ "role": "operator" });
+    let first = idempotency::post(&here, "one", "/v1/keys", &wanted);
+    let again = idempotency::post(&there, "one", "/v1/keys", &wanted);
+    assert_eq!((first.status, again.status, &again.body), (201, 201, &first.body));
+    let made: Vec<u16> = thread::scope(|scope| {
+        let asked = [&here, &there].into_iter().cycle().take(50);
+        let asked: Vec<_> =
+            asked.map(|host| scope.spawn(|| idempotency::post(host, "two", "/v1/keys", &wanted).status)).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert!(made.contains(&201) && made.iter().all(|status| [201, 409].contains(status)), "{made:?}");
+    assert_eq!(here.manage("/v1/keys").json()["keys"].as_array().unwrap().len(), 2);
 }

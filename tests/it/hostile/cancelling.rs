@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use model::{Cause, Limits, Outcome, Run};
-use sandbox::Prepared;
+use sandbox::{Grants, Prepared};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{House, Oracle, alone, event, guest};
@@ -28,7 +28,7 @@ fn cancelled_after(offset: Duration, house: &House, guest: &Prepared) -> Run {
             thread::park_timeout(offset);
             canceller.cancel();
         });
-        house.runtime.block_on(house.sandbox.run(guest, &event("{}"), &limits, &token))
+        house.runtime.block_on(house.sandbox.run(guest, &event("{}"), &limits, &Grants::default(), &token))
     })
 }
 
@@ -70,7 +70,8 @@ fn a_run_whose_future_is_dropped_leaves_nothing() {
             for (step, offset) in offsets().enumerate() {
                 let (event, never) = (event("{}"), CancellationToken::new());
                 house.runtime.block_on(async {
-                    let run = house.sandbox.run(&guest, &event, &Limits::DEFAULT, &never);
+                    let none = Grants::default();
+                    let run = house.sandbox.run(&guest, &event, &Limits::DEFAULT, &none, &never);
                     // Half of them at a moment, half of them after so many polls.
                     if step % 2 == 0 {
                         drop_after(offset, run).await;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use model::{Limits, Outcome};
-use sandbox::{Prepared, Sandbox};
+use sandbox::{Grants, Prepared, Sandbox};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
@@ -99,7 +99,7 @@ fn work(
 
 /// From the moment that the event is there, its way through the worker's queue included.
 async fn one_event(sandbox: Sandbox, good: Arc<Prepared>, began: Instant) -> Duration {
-    let run = sandbox.run(&good, &event("{}"), &Limits::DEFAULT, &CancellationToken::new()).await;
+    let run = sandbox.run(&good, &event("{}"), &Limits::DEFAULT, &Grants::default(), &CancellationToken::new()).await;
     assert!(matches!(run.outcome, Outcome::Reply(_)), "{run:?}");
     began.elapsed()
 }
@@ -108,7 +108,8 @@ async fn one_event(sandbox: Sandbox, good: Arc<Prepared>, began: Instant) -> Dur
 async fn keep_running(sandbox: Sandbox, endless: Arc<Prepared>, over: CancellationToken) -> Duration {
     let mut computed = Duration::ZERO;
     while !over.is_cancelled() {
-        computed += sandbox.run(&endless, &event("{}"), &Limits::DEFAULT, &over).await.usage.cpu_time;
+        computed +=
+            sandbox.run(&endless, &event("{}"), &Limits::DEFAULT, &Grants::default(), &over).await.usage.cpu_time;
     }
     computed
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use model::{Limits, Outcome, Run};
-use sandbox::Prepared;
+use sandbox::{Grants, Prepared};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{House, Wild, alone, event, guest, open_files, runtime};
@@ -86,7 +86,8 @@ fn nodes_that_push_each_other_out_from_several_threads_all_answer() {
                     for _ in 0..200 {
                         let (one, other) = (wild.below(NODES), wild.below(NODES));
                         let (event, token) = (event("{}"), CancellationToken::new());
-                        let run = |at: usize| sandbox.run(&nodes[at], &event, &Limits::DEFAULT, &token);
+                        let none = Grants::default();
+                        let run = |at: usize| sandbox.run(&nodes[at], &event, &Limits::DEFAULT, &none, &token);
                         let (first, second) = runtime.block_on(async { tokio::join!(run(one), run(other)) });
                         assert_says(&first, one);
                         assert_says(&second, other);
@@ -114,7 +115,15 @@ fn all_who_want_the_same_unloaded_code_at_once_share_one_load() {
                         .map(|_| {
                             let (sandbox, node) = (sandbox.clone(), Arc::clone(&node));
                             tokio::spawn(async move {
-                                sandbox.run(&node, &event("{}"), &Limits::DEFAULT, &CancellationToken::new()).await
+                                sandbox
+                                    .run(
+                                        &node,
+                                        &event("{}"),
+                                        &Limits::DEFAULT,
+                                        &Grants::default(),
+                                        &CancellationToken::new(),
+                                    )
+                                    .await
                             })
                         })
                         .collect();
@@ -183,7 +192,8 @@ fn a_host_that_shuts_down_waits_for_no_load() {
     let (house, node) = unloaded(8);
     let token = CancellationToken::new();
     token.cancel();
-    let run = house.runtime.block_on(house.sandbox.run(&node, &event("{}"), &Limits::DEFAULT, &token));
+    let run =
+        house.runtime.block_on(house.sandbox.run(&node, &event("{}"), &Limits::DEFAULT, &Grants::default(), &token));
     insta::assert_snapshot!(crate::support::told(&run), @"unavailable: this host shut down before the run began");
     assert_eq!(run.usage.event_bytes, 2);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::{Cause, Limits, Outcome};
+use sandbox::Grants;
 use tokio_util::sync::CancellationToken;
 
 use super::{IMPATIENT, SHORT, verdicts, verdicts_on};
@@ -186,7 +187,9 @@ fn more_runs_than_the_pool_has_room_for_are_overloaded_and_nothing_else() {
         for _ in 0..32 {
             let (sandbox, sleeper, event, cancelled) =
                 (sandbox.clone(), sleeper.clone(), event.clone(), cancelled.clone());
-            runs.push(tokio::spawn(async move { sandbox.run(&sleeper, &event, &IMPATIENT, &cancelled).await }));
+            runs.push(tokio::spawn(async move {
+                sandbox.run(&sleeper, &event, &IMPATIENT, &Grants::default(), &cancelled).await
+            }));
         }
         let mut causes = Vec::new();
         for run in runs {

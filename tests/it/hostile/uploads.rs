@@ -192,7 +192,7 @@ fn an_import_that_is_not_served_is_refused_by_name() {
         ("unknown function", command("(import \"wasi_snapshot_preview1\" \"fd_wrote\" (func))")),
         ("undefined symbol", command("(import \"env\" \"malloc\" (func))")),
         ("tcp", import("wasi:sockets/tcp@0.2.0")),
-        ("http", import("wasi:http/outgoing-handler@0.2.0")),
+        ("incoming http", import("wasi:http/incoming-handler@0.2.0")),
         ("preview 3", import("wasi:clocks/monotonic-clock@0.3.0")),
         ("unknown WASI", import("wasi:nn/graph@0.2.0")),
         ("another tenant's", import("acme:billing/secrets")),
@@ -202,9 +202,9 @@ fn an_import_that_is_not_served_is_refused_by_name() {
     unknown function: imports wasi_snapshot_preview1.fd_wrote, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported
     undefined symbol: imports env.malloc, which codenode does not offer: the linker left this function undefined; link the library that defines it
     tcp: imports wasi:sockets/tcp@0.2.0, which codenode does not offer: handlers have no sockets; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    http: imports wasi:http/outgoing-handler@0.2.0, which codenode does not offer: outbound HTTP is not available in this version; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    incoming http: imports wasi:http/incoming-handler@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     preview 3: imports wasi:clocks/monotonic-clock@0.3.0, which codenode does not offer: codenode serves WASI 0.2; build for wasm32-wasip2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    unknown WASI: imports wasi:nn/graph@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    unknown WASI: imports wasi:nn/graph@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     another tenant's: imports acme:billing/secrets, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     ");
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::{Event, Limits, Run};
 use sandbox::{
-    Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, PrepareError, Prepared, Sandbox,
-    compile,
+    Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Grants, PrepareError, Prepared,
+    Sandbox, compile,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -49,9 +49,15 @@ impl House {
         self.run_on("{}", prepared, limits)
     }
 
-    /// One run.
+    /// One run that reaches nothing.
     pub(crate) fn run_on(&self, event: &str, prepared: &Prepared, limits: &Limits) -> Run {
-        self.runtime.block_on(self.sandbox.run(prepared, &self::event(event), limits, &CancellationToken::new()))
+        self.run_granted(event, prepared, limits, &Grants::default())
+    }
+
+    /// One run that reaches what it is granted.
+    pub(crate) fn run_granted(&self, event: &str, prepared: &Prepared, limits: &Limits, grants: &Grants) -> Run {
+        let event = self::event(event);
+        self.runtime.block_on(self.sandbox.run(prepared, &event, limits, grants, &CancellationToken::new()))
     }
 
     /// Prepares and runs a guest of `tests/guests`.

@@ -4,6 +4,7 @@
 
 mod scene;
 mod server;
+mod shop;
 mod stage;
 
 use anyhow::bail;
@@ -25,7 +26,8 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let codenode = build()?;
-        let stage = Stage::set(codenode)?;
+        let shop = shop::open()?;
+        let stage = Stage::set(codenode, shop)?;
         let mut server = Server::start(&stage)?;
         println!("\n==> the server answers on {}", server.front_door);
         let surprises = tour(&stage, &server)?;
@@ -67,6 +69,9 @@ fn tour(stage: &Stage, server: &Server) -> anyhow::Result<usize> {
         surprises +=
             usize::from(!Scene { node, title: node, event, expected: Expected::Says(said) }.play(stage, server)?);
     }
+    println!("\n==> one asks a service over HTTP, as it is granted");
+    let (node, event) = ("order-tracker", stage.write_order()?);
+    surprises += usize::from(!Scene { node, title: node, event, expected: scene::ORDER }.play(stage, server)?);
     println!("\n==> `naughty` misbehaves; its bot breaks have exact causes, and nobody else is harmed");
     for (misbehaviour, expected) in scene::NAUGHTY {
         let event = stage.write_event(misbehaviour)?;

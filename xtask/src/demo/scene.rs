@@ -38,6 +38,9 @@ pub(crate) const GOOD: [(&str, &str); 4] = [
     ("echo-command", "You said: नमस्ते 😊"),
 ];
 
+/// What `order-tracker` says of the shop's only order.
+pub(crate) const ORDER: Expected = Says("Order 71 is on its way and should arrive on Friday.");
+
 /// What `naughty` can be asked to do, and what that comes to.
 pub(crate) const NAUGHTY: [(&str, Expected); 12] = [
     ("loop", Breaks(504, "out_of_cpu", "limit")),

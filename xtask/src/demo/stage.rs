@@ -3,30 +3,32 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::guests;
 
 const FOLDER: &str = "target/demo";
-const NODES: [&str; 5] = ["product-price", "order-status", "appointment", "echo-command", "naughty"];
+const NODES: [&str; 6] = ["product-price", "order-status", "order-tracker", "appointment", "echo-command", "naughty"];
 
 /// The folder of the tour, and the program that it shows.
 pub(crate) struct Stage {
     pub(crate) codenode: PathBuf,
+    shop: SocketAddr,
 }
 
 impl Stage {
     /// Writes everything anew; only compiled code stays from the last time.
-    pub(crate) fn set(codenode: PathBuf) -> anyhow::Result<Self> {
-        let stage = Self { codenode };
+    pub(crate) fn set(codenode: PathBuf, shop: SocketAddr) -> anyhow::Result<Self> {
+        let stage = Self { codenode, shop };
         fs::create_dir_all(Path::new(FOLDER).join("events")).with_context(|| format!("cannot make {FOLDER}"))?;
         write_private(&stage.secret(), &random_hex()?)?;
         write_private(&stage.token(), &random_hex()?)?;
-        write_private(&stage.config(), &configuration())?;
+        write_private(&stage.config(), &configuration(shop))?;
         Ok(stage)
     }
 
@@ -48,21 +50,32 @@ impl Stage {
 
     /// An event that asks `naughty` for one misbehaviour.
     pub(crate) fn write_event(&self, misbehaviour: &str) -> anyhow::Result<PathBuf> {
-        let detected = json!([{ "detection": "message", "original_text": misbehaviour, "entity_value": misbehaviour }]);
-        let event = json!({
-            "node": "naughty",
-            "event": "API_INTEGRATION",
-            "user": { "user_name": "u1", "full_name": "", "device_platform": 5 },
-            "entities": { "misbehave": detected },
-        });
-        let path = Path::new(FOLDER).join("events").join(format!("{misbehaviour}.json"));
-        fs::write(&path, event.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
+        write_event(misbehaviour, "naughty", "misbehave", misbehaviour, &json!({}))
+    }
+
+    /// An event that asks `order-tracker` for the shop's order.
+    pub(crate) fn write_order(&self) -> anyhow::Result<PathBuf> {
+        let variables = json!({ "orders_url": format!("http://{}", self.shop) });
+        write_event("order", "order-tracker", "order_id", "71", &variables)
     }
 }
 
-/// Ports of the system's choice, which the server's log then names; so the log is JSON, for us to read.
-fn configuration() -> String {
+fn write_event(name: &str, node: &str, entity: &str, value: &str, variables: &Value) -> anyhow::Result<PathBuf> {
+    let detected = json!([{ "detection": "message", "original_text": value, "entity_value": value }]);
+    let event = json!({
+        "node": node,
+        "event": "API_INTEGRATION",
+        "user": { "user_name": "u1", "full_name": "", "device_platform": 5 },
+        "entities": { entity: detected },
+        "env_variables": variables,
+    });
+    let path = Path::new(FOLDER).join("events").join(format!("{name}.json"));
+    fs::write(&path, event.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Ports of the system's choice, which the server's log then names; so the log is JSON, for us to read. The shop's network is this machine.
+fn configuration(shop: SocketAddr) -> String {
     let mut text = r#"[front_door]
 listen = "127.0.0.1:0"
 
@@ -88,7 +101,11 @@ format = "json"
             "\n[tenants.demo.nodes.{node}]\nartifact = \"{}\"\nsecrets = [\"file:webhook.secret\"]\n",
             artifact.display()
         );
+        if node == "order-tracker" {
+            let _ = writeln!(text, "grants = [\"http:http://{shop} GET\"]");
+        }
     }
+    let _ = write!(text, "\n[tenants.demo]\nprivate_networks = [\"{}/32\"]\n", shop.ip());
     text
 }
 

@@ -18,8 +18,11 @@
 //! ```
 
 mod build;
+mod http;
 mod run;
 
 pub use build::{EventBuilder, event, event_file};
+pub(crate) use http::answered;
+pub use http::{Answering, http};
 pub(crate) use run::log;
 pub use run::{Line, Run, run};

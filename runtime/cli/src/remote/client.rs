@@ -1,4 +1,5 @@
 use std::cell::OnceCell;
+use std::fmt;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,13 +9,15 @@ use model::{NodeId, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, IF_MATCH};
-use ureq::http::{HeaderMap, HeaderValue, Method, Request};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use ureq::{Agent, SendBody, Timeout};
+use uuid::Uuid;
 
 use super::address::Address;
 use super::problem::Problem;
 use crate::output;
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// For the way to a server, and for its consent to an upload.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// For an answer that needs no compiler.
@@ -40,6 +43,18 @@ pub(crate) struct Answer {
     status: u16,
     body: String,
 }
+
+/// The connection was lost, and nobody knows what came of the request.
+#[derive(Debug)]
+struct Lost(String);
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Lost {}
 
 impl Client {
     /// # Errors
@@ -129,13 +144,19 @@ impl Client {
         self.send(Method::DELETE, path, HeaderMap::new(), SendBody::none(), ANSWER_TIME)?.good()
     }
 
-    pub(crate) fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
-        self.send_json(Method::POST, path, body, None, ANSWER_TIME)
+    /// Posts what makes something.
+    pub(crate) fn create(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+        self.post_once(path, body, ANSWER_TIME)
+    }
+
+    /// Posts what changes something in another way each time, and may take the compiler.
+    pub(crate) fn change(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+        self.post_once(path, body, COMPILE_TIME)
     }
 
     /// Puts settings in the place of those of the version that was seen.
     pub(crate) fn put(&self, path: &str, body: &impl Serialize, seen: u64) -> anyhow::Result<Answer> {
-        self.send_json(Method::PUT, path, body, Some(seen), ANSWER_TIME)
+        self.send_json(Method::PUT, path, body, seen_version(seen)?, ANSWER_TIME)
     }
 
     /// Posts what the server may have to compile something for; of the version that was seen, where that matters.
@@ -145,7 +166,8 @@ impl Client {
         body: &impl Serialize,
         seen: Option<u64>,
     ) -> anyhow::Result<Answer> {
-        self.send_json(Method::POST, path, body, seen, COMPILE_TIME)
+        let headers = seen.map(seen_version).transpose()?.unwrap_or_default();
+        self.send_json(Method::POST, path, body, headers, COMPILE_TIME)
     }
 
     /// Posts bytes, `length` of them, once the server has said that it wants them: a refusal would be lost among them.
@@ -157,21 +179,31 @@ impl Client {
         self.send(Method::POST, path, headers, SendBody::from_reader(&mut bytes), COMPILE_TIME)?.good()
     }
 
+    /// Posts with a fresh key, by which the server knows the request should it come again: where the connection was lost, it does.
+    fn post_once(&self, path: &str, body: &impl Serialize, deadline: Duration) -> anyhow::Result<Answer> {
+        let key = HeaderValue::from_str(&Uuid::now_v7().to_string())?;
+        let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, key)]);
+        let send = || self.send_json(Method::POST, path, body, headers.clone(), deadline);
+        match send() {
+            Err(lost) if lost.is::<Lost>() => send().map_err(|error| {
+                let is_under_way = error.downcast_ref().is_some_and(Problem::is_under_way);
+                if is_under_way { lost } else { error }
+            }),
+            told => told,
+        }
+    }
+
     fn send_json(
         &self,
         method: Method,
         path: &str,
         body: &impl Serialize,
-        seen: Option<u64>,
+        mut headers: HeaderMap,
         deadline: Duration,
     ) -> anyhow::Result<Answer> {
         let body = serde_json::to_vec(body)?;
-        let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        if let Some(seen) = seen {
-            headers.insert(IF_MATCH, HeaderValue::from_str(&format!("\"{seen}\""))?);
-        }
         self.send(method, path, headers, SendBody::from_reader(&mut body.as_slice()), deadline)?.good()
     }
 
@@ -191,7 +223,7 @@ impl Client {
         let mut response = agent.run(request).map_err(|error| self.silence(&error, deadline))?;
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-        let body = body.with_context(|| format!("the answer of {} broke off", self.server))?;
+        let body = body.map_err(|error| Lost(format!("the answer of {} broke off: {error}", self.server)))?;
         Ok(Answer { status, body })
     }
 
@@ -224,8 +256,13 @@ impl Client {
             let deadline = humantime::format_duration(deadline);
             return anyhow!("{server} did not answer within {deadline}; what it was asked to do may be done");
         }
-        anyhow!("{server} did not answer: {error}")
+        Lost(format!("{server} did not answer: {error}")).into()
     }
+}
+
+/// A request to the version of something that was seen.
+fn seen_version(seen: u64) -> anyhow::Result<HeaderMap> {
+    Ok(HeaderMap::from_iter([(IF_MATCH, HeaderValue::from_str(&format!("\"{seen}\""))?)]))
 }
 
 impl Answer {

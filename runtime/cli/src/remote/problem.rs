@@ -23,6 +23,11 @@ impl Problem {
         self.kind == "urn:codenode:problem:artifact-refused"
     }
 
+    /// Whether the same request came before and is not answered yet.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.kind == "urn:codenode:problem:idempotency-key-in-use"
+    }
+
     pub(crate) const fn status(&self) -> u16 {
         self.status
     }

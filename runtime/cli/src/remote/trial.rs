@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use model::{BotBreak, Frame, Level, Limits, Line, Log, Outcome, Reply, Run, Usage};
+use model::{BotBreak, Frame, HttpCall, Level, Limits, Line, Log, Outcome, Reply, Run, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -32,6 +32,8 @@ struct WireTrial {
     usage: WireUsage,
     limits: WireLimits,
     log: WireLog,
+    #[serde(default)]
+    http_calls: Vec<HttpCall>,
 }
 
 /// Either of the two: written out, because a reply is kept byte for byte, which serde's enums cannot.
@@ -66,6 +68,12 @@ struct WireUsage {
     event_bytes: u64,
     reply_bytes: u64,
     log_bytes: u64,
+    #[serde(default)]
+    http_calls: u64,
+    #[serde(default)]
+    http_request_bytes: u64,
+    #[serde(default)]
+    http_response_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +87,12 @@ struct WireLimits {
     host_calls: u64,
     host_call_bytes: u64,
     handles: u64,
+    #[serde(default)]
+    http_calls: u64,
+    #[serde(default)]
+    http_request_bytes: u64,
+    #[serde(default)]
+    http_response_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -96,19 +110,22 @@ struct WireLine {
 
 impl WireTrial {
     fn known(self) -> anyhow::Result<Trial> {
-        let WireUsage { wall_micros, cpu_micros, memory_bytes, host_calls, event_bytes, reply_bytes, log_bytes } =
-            self.usage;
+        let used = self.usage;
         let usage = Usage {
-            wall_time: Duration::from_micros(wall_micros),
-            cpu_time: Duration::from_micros(cpu_micros),
-            memory_bytes,
-            host_calls,
-            event_bytes,
-            reply_bytes,
-            log_bytes,
+            wall_time: Duration::from_micros(used.wall_micros),
+            cpu_time: Duration::from_micros(used.cpu_micros),
+            memory_bytes: used.memory_bytes,
+            host_calls: used.host_calls,
+            event_bytes: used.event_bytes,
+            reply_bytes: used.reply_bytes,
+            log_bytes: used.log_bytes,
+            http_calls: used.http_calls,
+            http_request_bytes: used.http_request_bytes,
+            http_response_bytes: used.http_response_bytes,
         };
         let limits = self.limits.known()?;
-        Ok(Trial { run: Run { outcome: self.outcome.known()?, usage, log: self.log.known()? }, limits })
+        let (outcome, log) = (self.outcome.known()?, self.log.known()?);
+        Ok(Trial { run: Run { outcome, usage, log, http_calls: self.http_calls }, limits })
     }
 }
 
@@ -137,6 +154,9 @@ impl WireLimits {
             host_calls: self.host_calls,
             host_call_bytes: self.host_call_bytes,
             handles: self.handles,
+            http_calls: self.http_calls,
+            http_request_bytes: self.http_request_bytes,
+            http_response_bytes: self.http_response_bytes,
         })
     }
 }

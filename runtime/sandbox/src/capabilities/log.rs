@@ -213,6 +213,8 @@ mod tests {
     use model::{Event, Limits};
 
     use super::*;
+    use crate::Grants;
+    use crate::capabilities::http::Sent;
     use crate::host::{Alive, Stdio};
     use crate::pace::{Pace, SlowLane};
 
@@ -252,7 +254,7 @@ mod tests {
 
     fn host(limits: Limits) -> Host {
         let pace = Pace::start(SlowLane::new(1));
-        Host::new(limits, pace, Stdio::Quiet, Alive::new(&Arc::default()))
+        Host::new(limits, Grants::default(), pace, Stdio::Quiet, Alive::new(&Arc::default()))
     }
 
     /// `text` as the words of as many calls as it takes, the last one a `write`.
@@ -286,7 +288,7 @@ mod tests {
         let (log, _) = host.journal.finish();
         let lines: Vec<(Level, &str)> = log.lines.iter().map(|line| (line.level, line.text.as_str())).collect();
         assert_eq!(lines, [(Level::Warn, text.as_str()), (Level::Warn, "short")]);
-        assert_eq!(host.usage(&Event::parse("{}".into()).unwrap(), 0).host_calls, 2);
+        assert_eq!(host.usage(&Event::parse("{}".into()).unwrap(), Sent::default()).host_calls, 2);
     }
 
     #[test]

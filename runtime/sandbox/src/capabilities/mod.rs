@@ -1,6 +1,7 @@
 //! What a guest may reach: the families of host functions, and nothing that is not listed here.
 
 pub(crate) mod clock;
+pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod stdio;
 
@@ -35,6 +36,7 @@ pub(crate) fn link(engine: &Engine) -> wasmtime::Result<Linkers> {
     wasi::logging::logging::add_to_linker::<_, HasSelf<Host>>(&mut components, |host| host)?;
     codenode::node::log::add_to_linker::<_, HasSelf<Host>>(&mut components, |host| host)?;
     log::link_unversioned(&mut components)?;
+    http::link(&mut components)?;
     let mut programs = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut programs, Host::wasi)?;
     deny_sockets(&mut programs)?;

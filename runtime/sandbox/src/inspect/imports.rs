@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use model::Family;
 use wasi_preview1_component_adapter_provider as adapter;
 use wasmparser::{Parser, Payload};
 
@@ -23,6 +24,8 @@ const SERVED: &[&str] = &[
     "wasi:cli/terminal-stdout",
     "wasi:clocks/monotonic-clock",
     "wasi:clocks/wall-clock",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
@@ -95,6 +98,11 @@ fn interface(name: &str, runtime_is_eager: bool) -> Offer {
     }
 }
 
+/// What an import is useless without, if it is.
+pub(super) fn family(import: &str) -> Option<Family> {
+    import.starts_with("wasi:http/outgoing-handler").then_some(Family::Http)
+}
+
 /// One problem for each import that is refused, with what to do instead.
 pub(super) fn problems(imports: &[Import]) -> Vec<String> {
     let refused = imports.iter().filter(|import| import.offer == Offer::Refused);
@@ -113,12 +121,10 @@ fn shown(name: &str) -> String {
 fn advice(name: &str) -> &'static str {
     if name.starts_with("wasi:sockets") || name.contains("sock_") {
         "handlers have no sockets"
-    } else if name.starts_with("wasi:http") {
-        "outbound HTTP is not available in this version"
     } else if name.starts_with("wasi:") && name.contains("@0.3") {
         "codenode serves WASI 0.2; build for wasm32-wasip2"
     } else if name.starts_with("wasi:") {
-        "it serves the command line streams, clocks, random numbers and logging of WASI 0.2"
+        "it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2"
     } else if name.starts_with("wasi_unstable") {
         "build for wasi_snapshot_preview1 or WASI 0.2"
     } else if name.starts_with("env.") {

@@ -6,8 +6,10 @@ mod census;
 mod features;
 mod imports;
 
+use std::collections::BTreeSet;
+
 use bytesize::ByteSize;
-use model::ArtifactId;
+use model::{ArtifactId, Family};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -58,6 +60,11 @@ pub(crate) enum Form {
 }
 
 impl Inspection {
+    /// The capabilities that it may use, each of which takes a grant.
+    pub fn needs(&self) -> BTreeSet<Family> {
+        self.imports.iter().filter_map(|import| imports::family(&import.name)).collect()
+    }
+
     /// What is to be made of it, where that can be told.
     pub(crate) fn form(&self) -> Option<Form> {
         Some(match self.kind? {

@@ -153,7 +153,7 @@ impl<'d> Section<'d> {
     pub(super) fn optional_duration(&mut self, key: &'static str) -> Option<Duration> {
         self.read(key, "a time such as \"10s\" or \"500ms\"", |raw| match raw {
             Raw::Text(text) | Raw::Variable(text) => humantime::parse_duration(text).ok(),
-            Raw::Integer(_) | Raw::Boolean(_) | Raw::Other(_) => None,
+            Raw::Integer(_) | Raw::Fraction(_) | Raw::Boolean(_) | Raw::Other(_) => None,
         })
     }
 
@@ -165,7 +165,7 @@ impl<'d> Section<'d> {
         self.read(key, "a size such as \"64 MiB\"", |raw| match raw {
             Raw::Text(text) | Raw::Variable(text) => text.parse().ok(),
             Raw::Integer(number) => u64::try_from(*number).ok().map(ByteSize),
-            Raw::Boolean(_) | Raw::Other(_) => None,
+            Raw::Fraction(_) | Raw::Boolean(_) | Raw::Other(_) => None,
         })
     }
 
@@ -177,7 +177,7 @@ impl<'d> Section<'d> {
         self.read(key, "a whole number, not below zero", |raw| match raw {
             Raw::Integer(number) => N::try_from(*number).ok(),
             Raw::Variable(text) => text.parse().ok(),
-            Raw::Text(_) | Raw::Boolean(_) | Raw::Other(_) => None,
+            Raw::Text(_) | Raw::Fraction(_) | Raw::Boolean(_) | Raw::Other(_) => None,
         })
     }
 
@@ -212,6 +212,20 @@ impl<'d> Section<'d> {
         count
     }
 
+    /// From 0 to 1.
+    pub(super) fn ratio(&mut self, key: &'static str, default: f64) -> f64 {
+        let ratio = self.read(key, "a number from 0 to 1, such as 0.1", |raw| {
+            let ratio = match raw {
+                Raw::Fraction(ratio) => *ratio,
+                Raw::Integer(number) => f64::from(i32::try_from(*number).ok()?),
+                Raw::Variable(text) => text.parse().ok()?,
+                Raw::Text(_) | Raw::Boolean(_) | Raw::Other(_) => return None,
+            };
+            (0.0..=1.0).contains(&ratio).then_some(ratio)
+        });
+        ratio.unwrap_or(default)
+    }
+
     fn check_range<V: PartialOrd>(&self, key: &str, value: &V, range: &RangeInclusive<V>, shown: fn(&V) -> String) {
         if !range.contains(value) {
             let (value, least, most) = (shown(value), shown(range.start()), shown(range.end()));
@@ -223,7 +237,7 @@ impl<'d> Section<'d> {
         let flag = self.read(key, "true or false", |raw| match raw {
             Raw::Boolean(flag) => Some(*flag),
             Raw::Variable(text) => text.parse().ok(),
-            Raw::Text(_) | Raw::Integer(_) | Raw::Other(_) => None,
+            Raw::Text(_) | Raw::Integer(_) | Raw::Fraction(_) | Raw::Other(_) => None,
         });
         flag.unwrap_or(false)
     }
@@ -267,6 +281,19 @@ impl<'d> Section<'d> {
             return None;
         };
         Some(items.iter().map(|item| self.in_file(key, item)).collect())
+    }
+
+    /// A list of texts with a form of their own; `wrong` says of one that has another what is wrong with it.
+    pub(super) fn parsed_list<T: FromStr>(&mut self, key: &'static str, wrong: impl Fn(T::Err) -> String) -> Vec<T> {
+        let mut values = Vec::new();
+        for found in self.list(key).unwrap_or_default() {
+            match found.text().map(str::parse) {
+                Some(Ok(value)) => values.push(value),
+                Some(Err(error)) => self.wrong(&found, wrong(error)),
+                None => self.wrong(&found, "must be a text in quotes"),
+            }
+        }
+        values
     }
 
     /// A value that may be secret: nothing here quotes it.
@@ -346,7 +373,7 @@ impl<'d> Section<'d> {
             DeValue::Boolean(flag) => Raw::Boolean(*flag),
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
                 .map_or(Raw::Other("a number out of range"), Raw::Integer),
-            DeValue::Float(_) => Raw::Other("a fraction"),
+            DeValue::Float(number) => number.as_str().parse().map_or(Raw::Other("a number"), Raw::Fraction),
             DeValue::Datetime(_) => Raw::Other("a date"),
             DeValue::Array(_) => Raw::Other("a list"),
             DeValue::Table(_) => Raw::Other("a table"),

@@ -16,6 +16,9 @@ pub(super) fn read(mut section: Section<'_>, inherited: &Limits) -> Limits {
         host_calls: section.optional_count("host_calls"),
         host_call: section.optional_size("host_call"),
         handles: section.optional_count("handles"),
+        http_calls: section.optional_count("http_calls"),
+        http_request: section.optional_size("http_request"),
+        http_response: section.optional_size("http_response"),
     };
     let limits = inherited.with(&overrides).unwrap_or_else(|errors| {
         for error in errors {

@@ -4,6 +4,7 @@
 
 mod deliveries;
 mod document;
+mod egress;
 mod environment;
 mod front_door;
 mod limits;
@@ -16,6 +17,7 @@ mod sandbox;
 mod secret;
 mod storage;
 mod tenants;
+mod traces;
 mod value;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ use document::Document;
 use tenants::Host;
 
 pub use deliveries::Deliveries;
+pub use egress::Egress;
 pub use environment::Environment;
 pub use front_door::{FrontDoor, TlsFiles};
 pub use log::{Format, Log};
@@ -37,6 +40,7 @@ pub use records::Records;
 pub use sandbox::Runs;
 pub use storage::Kept;
 pub use tenants::{Node, Tenant};
+pub use traces::{Endpoint, Traces};
 
 /// Where the configuration is looked for when nobody says.
 pub const DEFAULT_FILE: &str = "codenode.toml";
@@ -48,8 +52,8 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// The sections whose keys the environment may set.
-const PROCESS_SECTIONS: [&str; 8] =
-    ["front_door", "management", "storage", "records", "deliveries", "sandbox", "limits", "quota"];
+const PROCESS_SECTIONS: [&str; 10] =
+    ["front_door", "management", "storage", "records", "deliveries", "sandbox", "egress", "limits", "quota", "traces"];
 
 /// Everything that `codenode serve` can be told.
 #[derive(Debug, Clone, Default)]
@@ -68,10 +72,14 @@ pub struct Config {
     pub deliveries: Deliveries,
     /// How runs share this host.
     pub sandbox: Runs,
+    /// How the requests of handlers leave this host.
+    pub egress: Egress,
     /// What a node gets that sets no limits of its own.
     pub limits: Limits,
     /// What a tenant gets that sets no quota of its own.
     pub quota: Quota,
+    /// Where traces of events go.
+    pub traces: Traces,
     /// What is logged, and how.
     pub log: Log,
     /// The tenants and their nodes.
@@ -134,8 +142,10 @@ impl Config {
         let records = Records::read(root.process_section("records"));
         let deliveries = Deliveries::read(root.process_section("deliveries"));
         let sandbox = Runs::read(root.process_section("sandbox"));
+        let egress = Egress::read(root.process_section("egress"));
         let limits = limits::read(root.process_section("limits"), &Limits::DEFAULT);
         let quota = quota::read(root.process_section("quota"), &Quota::DEFAULT);
+        let traces = Traces::read(root.process_section("traces"), &mut files);
         let log = Log::read(root.process_section("log"));
         let tenants = tenants::read(root.section("tenants"), &Host { limits, quota }, &mut files);
         root.finish();
@@ -148,8 +158,10 @@ impl Config {
             records,
             deliveries,
             sandbox,
+            egress,
             limits,
             quota,
+            traces,
             log,
             tenants,
             referenced_files: files,

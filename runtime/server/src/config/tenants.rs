@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ::model::{Door, Limits, NodeId, OnBreak, Quota, TenantId};
+use ::model::{Door, Grant, GrantError, Limits, NodeId, OnBreak, Quota, TenantId};
+use ipnet::IpNet;
 
 use super::document::Section;
 use super::limits;
@@ -17,6 +18,8 @@ use crate::webhook::signature::{Scheme, Secret, Verifier};
 pub struct Tenant {
     /// What it may use.
     pub quota: Quota,
+    /// Private networks that its handlers may reach, besides the public Internet.
+    pub private_networks: Vec<IpNet>,
     /// What runs for it.
     pub nodes: BTreeMap<NodeId, Node>,
 }
@@ -36,6 +39,8 @@ pub struct Node {
     pub repeat_window: Option<Duration>,
     /// What one run may use.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Vec<Grant>,
     /// Whether the chat is complete after a reply whose status is true.
     pub end_node: bool,
     /// Whether the chat goes to an agent after a bot break.
@@ -67,6 +72,9 @@ pub(super) fn read(section: Section<'_>, host: &Host, files: &mut Vec<PathBuf>) 
 
 fn read_tenant(mut section: Section<'_>, host: &Host, files: &mut Vec<PathBuf>) -> Tenant {
     let quota = quota::read(section.section("quota"), &host.quota);
+    let private_networks = section.parsed_list("private_networks", |_| {
+        "must be a network, such as \"10.1.0.0/16\" or \"fd00:1::/32\"".to_owned()
+    });
     let mut nodes = BTreeMap::new();
     for (name, section) in section.section("nodes").named_sections() {
         let id = name.parse();
@@ -78,7 +86,7 @@ fn read_tenant(mut section: Section<'_>, host: &Host, files: &mut Vec<PathBuf>) 
         }
     }
     section.finish();
-    Tenant { quota, nodes }
+    Tenant { quota, private_networks, nodes }
 }
 
 fn read_node(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) -> Option<Node> {
@@ -110,6 +118,7 @@ fn read_node(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) 
         allow_unsigned,
         repeat_window: section.optional_duration_in("repeat_window", Door::REPEAT_WINDOWS),
         limits: limits::read(section.section("limits"), host),
+        grants: section.parsed_list("grants", |error: GrantError| error.to_string()),
         end_node: section.flag("end_node"),
         human_assistance: section.flag("human_assistance"),
         on_break: read_on_break(&mut section),

@@ -26,6 +26,7 @@ fn the_defaults_file_holds_exactly_the_defaults() {
     assert_eq!(read.sandbox, default.sandbox);
     assert_eq!(read.limits, default.limits);
     assert_eq!(read.quota, default.quota);
+    assert_eq!(read.traces, default.traces);
     assert_eq!(read.log, default.log);
     assert!(read.tenants.is_empty());
 }
@@ -66,7 +67,7 @@ fn an_unknown_key_is_answered_with_the_nearest_one() {
     the configuration has 4 problems:
       codenode.toml:2: `front_door.listn` is unknown: did you mean `listen`?
       codenode.toml:3: `mangement` is unknown: did you mean `management`?
-      codenode.toml:5: `limits.qqqq` is unknown; the known ones here are wall_time, cpu_time, memory, event, reply, log, host_calls, host_call, handles
+      codenode.toml:5: `limits.qqqq` is unknown; the known ones here are wall_time, cpu_time, memory, event, reply, log, host_calls, host_call, handles, http_calls, http_request, http_response
       codenode.toml:7: `tenants.acme.node` is unknown: did you mean `nodes`?
     "#);
 }
@@ -137,6 +138,26 @@ fn every_problem_is_reported_at_its_line() {
       codenode.toml:34: `tenants.acme.nodes.M.schemes` must hold only "sha1", "sha256" or "standard"
       codenode.toml:35: `tenants.acme.nodes.M.bot_break_text` would never be said: add on_break = "say", or remove it
     "#);
+}
+
+#[test]
+fn the_way_to_a_collector_is_checked_and_its_headers_are_not_shown() {
+    let text = "[traces]\nendpoint = \"collector:4318\"\nsample_ratio = 1.5\nheaders = \"authorization hidden\"\n";
+    let shown = problems(text);
+    assert!(!shown.contains("hidden"), "{shown}");
+    insta::assert_snapshot!(shown, @r#"
+    the configuration has 3 problems:
+      codenode.toml:2: `traces.endpoint` is "collector:4318": it must be the URL of a collector, such as "http://127.0.0.1:4318/v1/traces"
+      codenode.toml:3: `traces.sample_ratio` is 1.5: it must be a number from 0 to 1, such as 0.1
+      codenode.toml:4: `traces.headers` holds a line that is no header: write one `name: value` a line
+    "#);
+    let text = "[traces]\nendpoint = \"https://collector\"\nsample_ratio = 1\nheaders = \"env:HEADERS\"\n";
+    let headers = "authorization: Bearer hidden\n\nX-Scope: acme\n";
+    let ratio = ("CODENODE_TRACES_SAMPLE_RATIO", "0.25");
+    let traces = parse_with(text, &[("HEADERS", headers), ratio]).unwrap().traces;
+    assert_eq!(traces.endpoint.as_ref().unwrap().to_string(), "https://collector/v1/traces");
+    assert_eq!((traces.sample_ratio, traces.headers["x-scope"].to_str().unwrap()), (0.25, "acme"));
+    assert!(!format!("{traces:?}").contains("hidden"));
 }
 
 #[test]

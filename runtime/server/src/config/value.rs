@@ -18,6 +18,7 @@ pub(super) enum Raw<'d> {
     Text(&'d str),
     Variable(&'d str),
     Integer(i64),
+    Fraction(f64),
     Boolean(bool),
     Other(&'static str),
 }
@@ -36,7 +37,7 @@ impl Raw<'_> {
     pub(super) const fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Variable(text) => Some(text),
-            Self::Integer(_) | Self::Boolean(_) | Self::Other(_) => None,
+            Self::Integer(_) | Self::Fraction(_) | Self::Boolean(_) | Self::Other(_) => None,
         }
     }
 }
@@ -46,6 +47,7 @@ impl fmt::Display for Raw<'_> {
         match self {
             Self::Text(text) | Self::Variable(text) => write!(f, "{text:?}"),
             Self::Integer(number) => number.fmt(f),
+            Self::Fraction(number) => number.fmt(f),
             Self::Boolean(flag) => flag.fmt(f),
             Self::Other(kind) => f.write_str(kind),
         }

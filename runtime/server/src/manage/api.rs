@@ -14,6 +14,7 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::auth::{self, Guard};
 use super::description::{Description, Document, Draft, Operation};
+use super::idempotency;
 use crate::state::State;
 
 /// A router that grows route by route.
@@ -115,13 +116,16 @@ impl Api {
     ) -> Self {
         let Verb(filter, documented, method) = verb;
         let mut draft = Draft::new(path, summary, std::any::type_name::<H>());
+        H::describe(&mut draft);
         let mut handled: MethodRouter<Arc<State>> = on(filter, handler);
+        if draft.has_idempotency_key() {
+            handled = handled.route_layer(from_fn_with_state(Arc::clone(&self.state), idempotency::keep));
+        }
         if let Some(role) = role {
             let guard = Guard { state: Arc::clone(&self.state), role };
             handled = handled.route_layer(from_fn_with_state(guard, auth::check));
             draft.fails(auth::failures(role));
         }
-        H::describe(&mut draft);
         self.router = self.router.route(path, handled);
         self.routes.push(Route { method, path, role, summary });
         self.drafts.push((documented, draft));

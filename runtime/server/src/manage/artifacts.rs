@@ -8,7 +8,7 @@ use axum::extract::State as Shared;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use jiff::Timestamp;
-use model::{Actor, ArtifactId, NodeId, TenantId};
+use model::{Actor, ArtifactId, Family, Grant, NodeId, TenantId};
 use sandbox::{Import, Inspection, Kind, MAX_ARTIFACT_BYTES};
 use serde::{Deserialize, Serialize};
 use storage::{Artifact, NewArtifact};
@@ -46,6 +46,8 @@ pub(super) struct Described {
     bytes: u64,
     kind: Option<Kind>,
     imports: Vec<Import>,
+    /// The capabilities that it can use; each takes a grant of its revision's.
+    needs: BTreeSet<Family>,
     functions: u64,
     created_at: Timestamp,
     created_by: Actor,
@@ -60,6 +62,8 @@ pub(super) struct Uploaded {
     is_new: bool,
     /// What it imports and the node's live revision does not; `null` where no node was named, or nothing is live.
     new_imports: Option<Vec<String>>,
+    /// What it needs and nothing is granted of to the node's live revision; `null` like `new_imports`.
+    new_needs: Option<BTreeSet<Family>>,
 }
 
 /// `GET /v1/tenants/{tenant}/artifacts`: the newest first, 200 at most.
@@ -105,7 +109,7 @@ pub(super) async fn upload(
         return Err(Problem::busy("too many artifacts are on their way in: try again in a moment"));
     };
     let live = match &query.node {
-        Some(node) => live_imports(&state, &tenant, node).await?,
+        Some(node) => live(&state, &tenant, node).await?,
         None => None,
     };
     let body = read_body(body, MAX_ARTIFACT_BYTES, UPLOAD_TIME).await?;
@@ -116,8 +120,9 @@ pub(super) async fn upload(
         NewArtifact { id, bytes: body, inspection: serde_json::to_string(&inspection).map_err(Problem::internal)? };
     let quota = state.directory.load().quota(&tenant);
     let (artifact, is_new) = state.stored.storage.add_artifact(&tenant, &new, &quota, &caller.actor).await?;
-    let new_imports = live.map(|live| names(&inspection).difference(&live).cloned().collect());
-    let body = Uploaded { described: Described::of(&artifact)?, is_new, new_imports };
+    let new_imports = live.as_ref().map(|live| names(&inspection).difference(&live.imports).cloned().collect());
+    let new_needs = live.map(|live| inspection.needs().difference(&live.granted).copied().collect());
+    let body = Uploaded { described: Described::of(&artifact)?, is_new, new_imports, new_needs };
     Ok(Kept { is_new, body })
 }
 
@@ -127,12 +132,19 @@ async fn inspect(bytes: Bytes) -> Result<Inspection, Problem> {
     if inspection.problems.is_empty() { Ok(inspection) } else { Err(Problem::refused(inspection.problems)) }
 }
 
-/// What the node's live revision imports; `None` where nothing is live.
-async fn live_imports(state: &State, tenant: &TenantId, node: &NodeId) -> Result<Option<BTreeSet<String>>, Problem> {
+/// What the node's live revision imports, and may use.
+struct Live {
+    imports: BTreeSet<String>,
+    granted: BTreeSet<Family>,
+}
+
+/// `None` where nothing is live.
+async fn live(state: &State, tenant: &TenantId, node: &NodeId) -> Result<Option<Live>, Problem> {
     let storage = &state.stored.storage;
     let Some(live) = storage.node(tenant, node).await?.live else { return Ok(None) };
     let live = storage.revision(tenant, node, live).await?;
-    Ok(Some(names(&inspection_of(&storage.artifact(tenant, &live.artifact).await?)?)))
+    let imports = names(&inspection_of(&storage.artifact(tenant, &live.artifact).await?)?);
+    Ok(Some(Live { imports, granted: live.settings.grants.iter().map(Grant::family).collect() }))
 }
 
 /// What was found when the artifact was uploaded.
@@ -152,6 +164,7 @@ impl Described {
             artifact: artifact.id,
             bytes: artifact.bytes,
             kind: inspection.kind,
+            needs: inspection.needs(),
             imports: inspection.imports,
             functions: inspection.functions,
             created_at: artifact.created_at,

@@ -8,10 +8,11 @@ use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use model::{ApiKey, Role, TenantId};
 use serde::{Deserialize, Serialize};
-use storage::NewKey;
+use storage::{NewKey, ShownKey};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
+use super::idempotency::Maker;
 use super::input::{Body, Path};
 use super::output::{Created, Done, Unstored};
 use super::problem::Problem;
@@ -57,14 +58,14 @@ pub(super) async fn list(
 /// `POST /v1/tenants/{tenant}/keys`: of a role that is no higher than the caller's.
 pub(super) async fn create(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Path(tenant): Path<TenantId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Shown, Problem> {
     if wanted.role == Role::Operator {
         return Err(Problem::invalid("an operator's key belongs to no tenant: make it at /v1/keys"));
     }
-    make(&state, &caller, Some(tenant), wanted).await
+    make(&state, &maker, Some(tenant), wanted).await
 }
 
 /// `DELETE /v1/tenants/{tenant}/keys/{id}`
@@ -85,7 +86,7 @@ pub(super) async fn list_operators(Shared(state): Shared<Arc<State>>) -> Result<
 /// `POST /v1/keys`: for an operator.
 pub(super) async fn create_operators(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Body(wanted): Body<Wanted>,
 ) -> Result<Shown, Problem> {
     if wanted.role != Role::Operator {
@@ -94,7 +95,7 @@ pub(super) async fn create_operators(
             wanted.role
         )));
     }
-    make(&state, &caller, None, wanted).await
+    make(&state, &maker, None, wanted).await
 }
 
 /// `DELETE /v1/keys/{id}`
@@ -107,12 +108,14 @@ pub(super) async fn delete_operators(
     Ok(Done)
 }
 
-async fn make(state: &State, caller: &Caller, tenant: Option<TenantId>, wanted: Wanted) -> Result<Shown, Problem> {
+async fn make(state: &State, maker: &Maker, tenant: Option<TenantId>, wanted: Wanted) -> Result<Shown, Problem> {
     let expires_at = wanted.expires_in.map(after_now).transpose()?;
     let new = NewKey { tenant, role: wanted.role, label: wanted.label, expires_at };
-    let (about, shown) = state.stored.storage.create_key(&new, &caller.actor).await?;
-    let made = Made { about, key: shown.reveal().to_owned() };
-    Ok(Created(Unstored(Json(made))))
+    Ok(shown(&state.stored.storage.create_key(&new, maker.once(shown)).await?))
+}
+
+fn shown((about, key): &(ApiKey, ShownKey)) -> Shown {
+    Created(Unstored(Json(Made { about: about.clone(), key: key.reveal().to_owned() })))
 }
 
 /// The moment that is so far away, if there is one.

@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod description;
 mod health;
+mod idempotency;
 mod input;
 mod keys;
 mod metrics;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
+use super::idempotency::Maker;
 use super::input::{Body, Path, Seen};
 use super::output::{Created, Done, Tagged};
 use super::problem::Problem;
@@ -39,7 +40,7 @@ pub(super) async fn list(
 /// `POST /v1/tenants/{tenant}/nodes`
 pub(super) async fn create(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Path(tenant): Path<TenantId>,
     Body(new): Body<NewNode>,
 ) -> Result<Created<Tagged<Node>>, Problem> {
@@ -51,9 +52,13 @@ pub(super) async fn create(
         )));
     }
     let quota = configured.quota(&tenant);
-    let node = state.stored.storage.create_node(&tenant, &new.id, &new.door, &quota, &caller.actor).await?;
+    let node = state.stored.storage.create_node(&tenant, &new.id, &new.door, &quota, maker.once(made)).await?;
     stored::refresh(&state, &tenant, &new.id).await?;
-    Ok(Created(Tagged(node)))
+    Ok(made(&node))
+}
+
+fn made(node: &Node) -> Created<Tagged<Node>> {
+    Created(Tagged(node.clone()))
 }
 
 /// `GET /v1/tenants/{tenant}/nodes/{node}`

@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use model::RevisionNumber;
 use sandbox::PrepareError;
 use serde::Serialize;
 use storage::StorageError;
@@ -14,6 +15,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Under which the operator finds a request in the log.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) String);
 
 /// What went wrong and what to do, for the caller; for the operator it is in the log, under the request's id.
 #[derive(Clone, Debug)]
@@ -78,6 +83,26 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
+    /// The first request with the same idempotency key has not been answered yet.
+    pub(super) fn request_under_way() -> Self {
+        let detail = "a request with this `idempotency-key` is under way: ask again in a moment, with the same key, for its answer";
+        Self::new(StatusCode::CONFLICT, "idempotency-key-in-use", detail)
+    }
+
+    pub(super) fn key_of_another_request() -> Self {
+        let detail = "this `idempotency-key` came with another request: take a fresh one for each thing to be made";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail)
+    }
+
+    /// A revision may reach more than the live one, and nobody has said so.
+    pub(super) fn new_grants(revision: RevisionNumber, grants: Vec<String>) -> Self {
+        let detail = format!(
+            "revision {revision} may reach what the live one may not: if that is meant, say so as `grants` (--grant on the command line): {}",
+            grants.join("; ")
+        );
+        Self { problems: grants, ..Self::new(StatusCode::CONFLICT, "new-grants", detail) }
+    }
+
     pub(super) fn too_slow(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail)
     }
@@ -121,6 +146,12 @@ impl Problem {
         }
     }
 
+    /// As the body of its own answer.
+    pub(super) fn write(&self, request_id: &str, response: &mut Response) {
+        *response.body_mut() = Body::from(serde_json::to_vec(&self.written(request_id)).unwrap_or_default());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Self::MEDIA_TYPE));
+    }
+
     fn written<'a>(&'a self, request_id: &'a str) -> Written<'a> {
         Written {
             kind: format!("urn:codenode:problem:{}", self.kind),
@@ -162,7 +193,7 @@ impl From<PrepareError> for Problem {
     }
 }
 
-/// The body is written by [`with_request_id`], which alone knows the id.
+/// The body is written by whoever knows the request's id: [`with_request_id`].
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
@@ -179,16 +210,16 @@ impl IntoResponse for Problem {
 }
 
 /// Gives every request an id, which its answer carries, and writes what went wrong.
-pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
+pub(super) async fn with_request_id(mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if let Some(cause) = &problem.cause {
             error!(request = id, %method, path, cause, "a management request failed");
         }
-        *response.body_mut() = Body::from(serde_json::to_vec(&problem.written(&id)).unwrap_or_default());
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+        problem.write(&id, &mut response);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

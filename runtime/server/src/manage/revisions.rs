@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use model::{ArtifactId, Node, NodeId, Revision, RevisionNumber, Settings, TenantId};
+use model::{ArtifactId, Grant, Node, NodeId, Revision, RevisionNumber, Settings, TenantId};
 use serde::{Deserialize, Serialize};
 use storage::NewRevision;
 use utoipa::{IntoParams, ToSchema};
 
 use super::artifacts::{inspection_of, names};
 use super::auth::Caller;
+use super::idempotency::Maker;
 use super::input::{Body, Path, Query, Seen};
 use super::output::{Created, Done, Tagged};
 use super::problem::Problem;
@@ -74,6 +75,8 @@ pub(super) struct Diff {
     same_artifact: bool,
     imports_added: Vec<String>,
     imports_removed: Vec<String>,
+    grants_added: Vec<Grant>,
+    grants_removed: Vec<Grant>,
     settings_from: Settings,
     settings_to: Settings,
 }
@@ -82,6 +85,9 @@ pub(super) struct Diff {
 #[serde(deny_unknown_fields)]
 pub(super) struct Promotion {
     revision: RevisionNumber,
+    /// What it may reach that the live revision may not; all of that has to be said.
+    #[serde(default)]
+    grants: Vec<Grant>,
 }
 
 /// `GET …/revisions`: the newest first.
@@ -101,13 +107,17 @@ pub(super) async fn list(
 /// `POST …/revisions`: the node's next one. It runs once it is promoted.
 pub(super) async fn create(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Json<Revision>>, Problem> {
     let new = NewRevision { artifact: wanted.artifact, settings: wanted.settings, note: wanted.note };
-    let revision = state.stored.storage.create_revision(&tenant, &node, &new, &caller.actor).await?;
-    Ok(Created(Json(revision)))
+    let revision = state.stored.storage.create_revision(&tenant, &node, &new, maker.once(made)).await?;
+    Ok(made(&revision))
+}
+
+fn made(revision: &Revision) -> Created<Json<Revision>> {
+    Created(Json(revision.clone()))
 }
 
 /// `GET …/revisions/{revision}`
@@ -149,6 +159,8 @@ pub(super) async fn diff(
         same_artifact: from.artifact == to.artifact,
         imports_added: after.difference(&before).cloned().collect(),
         imports_removed: before.difference(&after).cloned().collect(),
+        grants_added: beyond(&to.settings, &from.settings),
+        grants_removed: beyond(&from.settings, &to.settings),
         settings_from: from.settings,
         settings_to: to.settings,
     }))
@@ -164,6 +176,7 @@ pub(super) async fn promote(
 ) -> Result<Tagged<Node>, Problem> {
     let storage = &state.stored.storage;
     let revision = storage.revision(&tenant, &node, wanted.revision).await?;
+    must_be_said(&state, &tenant, &node, &revision, &wanted.grants).await?;
     let _warm = stored::ready(&state, revision.artifact).await?;
     let promoted = storage.promote(&tenant, &node, wanted.revision, seen, &caller.actor).await;
     let promoted = promoted.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
@@ -171,15 +184,42 @@ pub(super) async fn promote(
     Ok(Tagged(promoted))
 }
 
+/// Nothing is granted by the way: whoever promotes says what is new.
+async fn must_be_said(
+    state: &State,
+    tenant: &TenantId,
+    node: &NodeId,
+    revision: &Revision,
+    said: &[Grant],
+) -> Result<(), Problem> {
+    let storage = &state.stored.storage;
+    let before = match storage.node(tenant, node).await?.live {
+        Some(live) => storage.revision(tenant, node, live).await?.settings,
+        None => Settings::default(),
+    };
+    let new = beyond(&revision.settings, &before);
+    let unsaid: Vec<String> = new.iter().filter(|grant| !said.contains(grant)).map(ToString::to_string).collect();
+    if unsaid.is_empty() { Ok(()) } else { Err(Problem::new_grants(revision.number, unsaid)) }
+}
+
+/// What these settings grant and the others do not.
+fn beyond(settings: &Settings, others: &Settings) -> Vec<Grant> {
+    settings.grants.iter().filter(|grant| !others.grants.contains(grant)).cloned().collect()
+}
+
 /// `POST …/roll-back`: to the revision that was live before. Done twice, it leads back.
 pub(super) async fn roll_back(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Seen(seen): Seen,
 ) -> Result<Tagged<Node>, Problem> {
-    let rolled_back = state.stored.storage.roll_back(&tenant, &node, seen, &caller.actor).await;
+    let rolled_back = state.stored.storage.roll_back(&tenant, &node, seen, maker.once(as_it_is)).await;
     let rolled_back = rolled_back.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
     stored::refresh(&state, &tenant, &node).await?;
-    Ok(Tagged(rolled_back))
+    Ok(as_it_is(&rolled_back))
+}
+
+fn as_it_is(node: &Node) -> Tagged<Node> {
+    Tagged(node.clone())
 }

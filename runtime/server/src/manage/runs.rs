@@ -7,8 +7,8 @@ use axum::extract::State as Shared;
 use axum::{Extension, Json};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use model::{
-    ArtifactId, Blame, Cause, ChatAfterwards, Limits, Log, NodeId, Outcome, Record, RevisionNumber, RunId, TenantId,
-    TenantUsage, Usage, Used,
+    ArtifactId, Blame, Cause, ChatAfterwards, HttpCall, Limits, Log, NodeId, Outcome, Record, RevisionNumber, Run,
+    RunId, TenantId, TenantUsage, Usage, Used,
 };
 use serde::{Deserialize, Serialize};
 use storage::RunFilter;
@@ -84,6 +84,7 @@ pub(super) struct Whole {
     limits: Limits,
     outcome: Outcome,
     log: Log,
+    http_calls: Vec<HttpCall>,
 }
 
 /// `GET /v1/runs`: of the caller's tenant, or of all for an operator.
@@ -119,7 +120,8 @@ pub(super) async fn show(
     state.recorder.settle(&state.stored.storage).await?;
     let record = state.stored.storage.run(id, caller.tenant.as_ref()).await?;
     let summary = Summary::of(&record);
-    Ok(Json(Whole { summary, limits: record.limits, outcome: record.run.outcome, log: record.run.log }))
+    let Run { outcome, log, http_calls, .. } = record.run;
+    Ok(Json(Whole { summary, limits: record.limits, outcome, log, http_calls }))
 }
 
 /// The query of `GET /v1/tenants/{tenant}/usage`.

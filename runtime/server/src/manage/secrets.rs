@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::auth::Caller;
+use super::idempotency::Maker;
 use super::input::{Body, Path};
 use super::keys::after_now;
 use super::output::{Created, Done};
@@ -51,7 +52,7 @@ pub(super) async fn list(
 /// `POST …/secrets`
 pub(super) async fn add(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Path((tenant, node)): Path<(TenantId, NodeId)>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Json<WebhookSecret>>, Problem> {
@@ -71,9 +72,13 @@ pub(super) async fn add(
             "the node {node} has a secret already: say how long that one is still good, with `retire_older_in`, such as \"24h\""
         )));
     }
-    let made = storage.add_secret(&tenant, &node, &wanted.secret, retire_at, &caller.actor).await?;
+    let made = storage.add_secret(&tenant, &node, &wanted.secret, retire_at, maker.once(told)).await?;
     stored::refresh(&state, &tenant, &node).await?;
-    Ok(Created(Json(made)))
+    Ok(told(&made))
+}
+
+fn told(secret: &WebhookSecret) -> Created<Json<WebhookSecret>> {
+    Created(Json(secret.clone()))
 }
 
 /// `DELETE …/secrets/{id}`

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
+use super::idempotency::Maker;
 use super::input::{Body, Path, Seen};
 use super::output::{Created, Done, Tagged};
 use super::problem::Problem;
@@ -35,11 +36,15 @@ pub(super) async fn list(Shared(state): Shared<Arc<State>>) -> Result<Json<Tenan
 /// `POST /v1/tenants`
 pub(super) async fn create(
     Shared(state): Shared<Arc<State>>,
-    Extension(caller): Extension<Caller>,
+    maker: Maker,
     Body(new): Body<NewTenant>,
 ) -> Result<Created<Tagged<Tenant>>, Problem> {
-    let tenant = state.stored.storage.create_tenant(&new.id, &caller.actor).await?;
-    Ok(Created(Tagged(tenant)))
+    let tenant = state.stored.storage.create_tenant(&new.id, maker.once(made)).await?;
+    Ok(made(&tenant))
+}
+
+fn made(tenant: &Tenant) -> Created<Tagged<Tenant>> {
+    Created(Tagged(tenant.clone()))
 }
 
 /// `GET /v1/tenants/{tenant}`

@@ -6,11 +6,14 @@ use hyper_util::service::TowerToHyperService;
 use model::{BotBreak, Cause, Outcome};
 use serde_json::Value;
 
+use axum::response::IntoResponse as _;
+
 use super::*;
 
 mod access;
 mod deploying;
 mod description;
+mod idempotency;
 
 use crate::recorder::tests::{record, reply};
 use crate::state::tests::state;
@@ -105,6 +108,7 @@ async fn a_list_of_runs_is_short_and_one_run_is_whole() {
       "cause": "trap",
       "chat_afterwards": "with_bot",
       "detail": "unreachable",
+      "http_calls": [],
       "id": "[id]",
       "limits": {
         "cpu_time": "1s",
@@ -112,6 +116,9 @@ async fn a_list_of_runs_is_short_and_one_run_is_whole() {
         "handles": 1000,
         "host_call_bytes": 2097152,
         "host_calls": 10000,
+        "http_calls": 50,
+        "http_request_bytes": 1048576,
+        "http_response_bytes": 4194304,
         "log_bytes": 65536,
         "memory_bytes": 67108864,
         "reply_bytes": 262144,
@@ -137,6 +144,9 @@ async fn a_list_of_runs_is_short_and_one_run_is_whole() {
         "cpu_micros": 0,
         "event_bytes": 0,
         "host_calls": 0,
+        "http_calls": 0,
+        "http_request_bytes": 0,
+        "http_response_bytes": 0,
         "log_bytes": 0,
         "memory_bytes": 0,
         "reply_bytes": 0,

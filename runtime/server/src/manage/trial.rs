@@ -50,7 +50,8 @@ pub(super) async fn run(
     let share = directory.share_of(&tenant);
     let _permit = state.gate.admit(&share).await.map_err(|full| Problem::busy(full.to_string()))?;
     // Dropped with the request: a caller who leaves ends the run.
-    let run = state.sandbox.run(&code, &event, &limits, &CancellationToken::new()).await;
+    let grants = state.gateway.grants(&tenant, &revision.settings.grants);
+    let run = state.sandbox.run(&code, &event, &limits, &grants, &CancellationToken::new()).await;
     share.charge(run.usage.cpu_time);
     Ok(Json(Tried { revision: revision.number, limits, run }))
 }

@@ -52,6 +52,7 @@ impl Collector for Scrape {
         code(&mut page, &self.0)?;
         records(&mut page, &self.0)?;
         deliveries(&mut page, &self.0)?;
+        traces(&mut page, &self.0)?;
         storage(&mut page, &self.0)?;
         doors(&mut page, &self.0)
     }
@@ -114,6 +115,12 @@ fn nodes(page: &mut Page<'_>, directory: &Directory) -> fmt::Result {
         })
     });
     page.count("runs", "Runs that are over, and events that were turned away", runs)?;
+    let calls = nodes.iter().flat_map(|live| {
+        live.meter.calls().map(|(result, calls)| {
+            ([("tenant", live.tenant.as_str()), ("node", live.node.as_str()), ("result", result)], calls)
+        })
+    });
+    page.count("http_calls", "Requests that handlers made over HTTP", calls)?;
     let conditions = [Condition::Live, Condition::Outdated, Condition::Unavailable].map(|condition| {
         let count = nodes.iter().filter(|live| live.condition() == condition).count();
         ([("condition", condition.name())], ConstGauge::new(wide(count)))
@@ -189,6 +196,11 @@ fn deliveries(page: &mut Page<'_>, state: &State) -> fmt::Result {
         ),
     ];
     counts.into_iter().try_for_each(|(name, help, count)| page.one(name, help, None, &ConstCounter::new(count)))
+}
+
+fn traces(page: &mut Page<'_>, state: &State) -> fmt::Result {
+    let dropped = ConstCounter::new(state.traces.dropped());
+    page.one("dropped_spans", "Spans that did not get to the collector", None, &dropped)
 }
 
 fn storage(page: &mut Page<'_>, state: &State) -> fmt::Result {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use model::{BotBreak, Log, Reply, Usage};
+use model::{BotBreak, HttpCall, Log, Reply, Usage};
 
 use super::*;
 use crate::artifacts::Artifacts;
@@ -22,13 +22,26 @@ const TWO_NODES: &str = r#"
 /// Lets this configuration serve.
 fn take_over(state: &State, text: &str) {
     let config = Config::parse(Path::new("codenode.toml"), text, &Environment::default()).unwrap();
-    let directory = Directory::build(&config, &Artifacts::new(), &state.directory.load());
+    let directory = Directory::build(&config, &Artifacts::new(), &state.gateway, &state.directory.load());
     state.directory.store(Arc::new(directory));
 }
 
 fn count(state: &State, tenant: &str, node: &str, outcome: Outcome, waited: Option<Duration>) {
     let usage = Usage { wall_time: Duration::from_millis(3), cpu_time: Duration::from_micros(700), ..Usage::default() };
-    let run = Run { outcome, usage, log: Log::default() };
+    let call = |refused: bool, failed: bool| HttpCall {
+        method: "GET".to_owned(),
+        origin: "https://a.example".to_owned(),
+        path: "/".to_owned(),
+        status: (!refused).then_some(200),
+        refused: refused.then(|| "not granted".to_owned()),
+        failed: failed.then(|| "cut off".to_owned()),
+        request_bytes: 0,
+        response_bytes: 0,
+        after: Duration::ZERO,
+        wall_time: Duration::ZERO,
+    };
+    let http_calls = vec![call(false, false), call(true, false), call(false, true), call(false, true)];
+    let run = Run { outcome, usage, log: Log::default(), http_calls };
     state.directory.load().find(tenant, node).unwrap().meter.count(&run, waited);
 }
 
@@ -62,6 +75,8 @@ async fn runs_are_counted_by_node_and_cause_and_times_by_tenant() {
     let runs = |node: &str, outcome: &str| of(&format!("codenode_runs_total{{{node},{outcome}}}"));
     let one = r#"tenant="acme",node="ONE""#;
     assert_eq!(runs(one, r#"outcome="reply",blame="""#), Some(2.0));
+    let calls = |result: &str| of(&format!("codenode_http_calls_total{{{one},result=\"{result}\"}}"));
+    assert_eq!(["answered", "refused", "failed"].map(calls), [Some(5.0), Some(5.0), Some(10.0)]);
     assert_eq!(runs(one, r#"outcome="trap",blame="author""#), Some(1.0));
     assert_eq!(runs(one, r#"outcome="internal",blame="host""#), Some(1.0));
     assert_eq!(runs(one, r#"outcome="over_quota",blame="host""#), Some(1.0));
@@ -79,7 +94,7 @@ async fn runs_are_counted_by_node_and_cause_and_times_by_tenant() {
 fn every_outcome_has_a_place_of_its_own() {
     let meter = Meter::new(Arc::default());
     for cause in Cause::ALL {
-        meter.count(&Run { outcome: broken(*cause), usage: Usage::default(), log: Log::default() }, None);
+        meter.count(&Run::never_began(BotBreak::new(*cause, "no matter"), 0), None);
     }
     let counted: Vec<_> = meter.runs().skip(1).collect();
     let expected: Vec<_> = Cause::ALL.iter().map(|cause| (cause.name(), Some(cause.blame()), 1)).collect();
@@ -112,6 +127,7 @@ type Metric = (String, String, BTreeSet<String>);
 async fn what_the_page_shows_is_what_the_documentation_tells() {
     let (_folder, state) = state("").await;
     take_over(&state, TWO_NODES);
+    count(&state, "acme", "ONE", reply(), None);
     let page = write(&state).unwrap();
     let shown: BTreeSet<Metric> =
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(|line| metric(&page, line)).collect();

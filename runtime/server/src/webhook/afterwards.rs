@@ -1,4 +1,4 @@
-//! What becomes of a run once its answer is on its way: it is logged, counted and recorded.
+//! What becomes of a run once its answer is on its way: it is logged, counted, traced and recorded.
 //!
 //! Nobody waits for it: each worker has one task that does it, for many runs at once. What the task cannot keep up with is done
 //! by whoever brings it, so that nothing is lost and nothing grows.
@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use model::{Cause, ChatAfterwards, OnBreak, Outcome, Record, Run, RunId};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::TaskTracker;
+use tracing::field::display;
 use tracing::{debug, error, info};
 
 use crate::directory::Live;
 use crate::state::State;
+use crate::traces::{Trace, Traces};
 
 /// Runs that may wait to be recorded.
 const WAITING: usize = 1024;
@@ -28,6 +30,8 @@ pub(super) struct Finished {
     pub(super) waited: Option<Duration>,
     /// Whether the caller had gone when the run was over.
     pub(super) caller_left: bool,
+    /// Where events are traced.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// The way to the task that records the runs of a worker.
@@ -46,7 +50,7 @@ impl Afterwards {
 
     pub(super) fn take(&self, finished: Finished) {
         if let Err(refused) = self.waiting.try_send(finished) {
-            self.state.recorder.write([refused.into_inner().record()]);
+            self.state.recorder.write([refused.into_inner().record(&self.state.traces)]);
         }
     }
 }
@@ -55,26 +59,30 @@ async fn record_all(state: Arc<State>, mut finished: Receiver<Finished>) {
     let mut batch = Vec::with_capacity(WAITING);
     while finished.recv_many(&mut batch, WAITING).await > 0 {
         // Made before the recorder is locked: making one writes to the log.
-        let records: Vec<Record> = batch.drain(..).map(Finished::record).collect();
+        let records: Vec<Record> = batch.drain(..).map(|finished| finished.record(&state.traces)).collect();
         state.recorder.write(records);
     }
 }
 
 impl Finished {
-    /// Logs the run, counts it, and makes a record of it.
-    fn record(self) -> Record {
-        let Self { id, started_at, live, run, waited, caller_left } = self;
+    /// Logs the run, counts and traces it, and makes a record of it.
+    fn record(self, traces: &Traces) -> Record {
+        let Self { id, started_at, live, run, waited, caller_left, trace } = self;
         live.meter.count(&run, waited);
+        if let Some(trace) = &trace {
+            traces.take(trace, id, &live, &run, waited);
+        }
+        let trace = trace.as_ref().map(|trace| display(trace.id()));
         let (tenant, node) = (live.tenant.clone(), live.node.clone());
         let wall_micros = u64::try_from(run.usage.wall_time.as_micros()).unwrap_or(u64::MAX);
         match &run.outcome {
-            Outcome::Reply(_) => debug!(run = %id, %tenant, %node, wall_micros, caller_left, "reply"),
+            Outcome::Reply(_) => debug!(run = %id, trace, %tenant, %node, wall_micros, caller_left, "reply"),
             Outcome::BotBreak(broken) if broken.cause == Cause::Internal => {
-                error!(run = %id, %tenant, %node, wall_micros, caller_left, detail = broken.detail, "bot break: internal");
+                error!(run = %id, trace, %tenant, %node, wall_micros, caller_left, detail = broken.detail, "bot break: internal");
             }
             // Whatever else broke, the details are the author's: the run record has them.
             Outcome::BotBreak(broken) => {
-                info!(run = %id, %tenant, %node, cause = %broken.cause, wall_micros, caller_left, "bot break");
+                info!(run = %id, trace, %tenant, %node, cause = %broken.cause, wall_micros, caller_left, "bot break");
             }
         }
         Record {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use hyper::body::Body;
 use jiff::Timestamp;
-use model::{BotBreak, Cause, Event, Log, Outcome, Run, RunId, Usage};
+use model::{BotBreak, Cause, Event, Run, RunId};
 use sandbox::Prepared;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,7 @@ use crate::admission::Permit;
 use crate::directory::Live;
 use crate::listen::{BodyError, read_body};
 use crate::state::State;
+use crate::traces::Trace;
 
 /// The front door of one worker. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ pub(super) struct Arrival {
     started_at: Timestamp,
     live: Arc<Live>,
     event_bytes: u64,
+    /// Where events are traced.
+    trace: Option<Box<Trace>>,
 }
 
 /// Why an event does not run now, and when it is worth coming back.
@@ -94,6 +97,7 @@ impl Inner {
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        let received_at = self.state.traces.now();
         let (head, body) = request.into_parts();
         let (live, body_bytes) = self.find(head.uri.path())?;
         if head.method == Method::GET {
@@ -118,7 +122,8 @@ impl Inner {
         }
         let delivery = once::delivery(&live, verified, &body, self.state.deliveries.keep_time());
         let event = Event::parse(body.into())?;
-        let arrival = Arrival { id: RunId::fresh(), started_at: Timestamp::now(), live, event_bytes };
+        let trace = received_at.and_then(|at| self.state.traces.begin(at, &head.headers));
+        let arrival = Arrival { id: RunId::fresh(), started_at: Timestamp::now(), live, event_bytes, trace };
         Ok(match delivery {
             None => self.run(arrival, event).await,
             Some(delivery) => self.run_once(delivery, arrival, event).await,
@@ -179,10 +184,13 @@ impl Inner {
         self: Arc<Self>,
         code: Arc<Prepared>,
         permit: Permit,
-        arrival: Arrival,
+        mut arrival: Arrival,
         event: Event,
     ) -> (Answer, Finished) {
         let waited = Some(permit.waited());
+        if let Some(trace) = &mut arrival.trace {
+            trace.admitted();
+        }
         let run = contained(&self, &code, &event, &arrival.live).await;
         arrival.live.share.charge(run.usage.cpu_time);
         drop(permit);
@@ -191,8 +199,7 @@ impl Inner {
 
     /// Answers and records a run that never began.
     pub(super) fn turn_away(&self, arrival: Arrival, why: TurnedAway) -> Answer {
-        let usage = Usage { event_bytes: arrival.event_bytes, ..Usage::default() };
-        let run = Run { outcome: Outcome::BotBreak(why.broken), usage, log: Log::default() };
+        let run = Run::never_began(why.broken, arrival.event_bytes);
         let (answer, finished) = conclude(arrival, run, None, why.retry_after);
         self.afterwards.take(finished);
         answer
@@ -201,23 +208,25 @@ impl Inner {
 
 /// The answer to a run, and what is left to do after it.
 fn conclude(arrival: Arrival, run: Run, waited: Option<Duration>, retry_after: Duration) -> (Answer, Finished) {
-    let Arrival { id, started_at, live, .. } = arrival;
+    let Arrival { id, started_at, live, mut trace, .. } = arrival;
     let answer = answer::of_run(id, &run.outcome, &live.on_break, retry_after);
-    (answer, Finished { id, started_at, live, run, waited, caller_left: false })
+    if let Some(trace) = &mut trace {
+        trace.answered(answer.status());
+    }
+    (answer, Finished { id, started_at, live, run, waited, caller_left: false, trace })
 }
 
 /// Runs the handler; a panic of ours stays within the run and becomes its outcome.
 async fn contained(inner: &Inner, code: &Prepared, event: &Event, live: &Live) -> Run {
-    let mut run = pin!(inner.state.sandbox.run(code, event, &live.limits, &inner.cancelled));
+    let mut run = pin!(inner.state.sandbox.run(code, event, &live.limits, &live.grants, &inner.cancelled));
     let run = poll_fn(|context| {
         // After a panic the future is never polled again, so nobody sees what it left behind.
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
         polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
     });
-    run.await.unwrap_or_else(|| Run {
-        outcome: Outcome::BotBreak(BotBreak::new(Cause::Internal, "codenode failed while it ran this handler")),
-        usage: Usage { event_bytes: u64::try_from(event.as_str().len()).unwrap_or(u64::MAX), ..Usage::default() },
-        log: Log::default(),
+    run.await.unwrap_or_else(|| {
+        let broken = BotBreak::new(Cause::Internal, "codenode failed while it ran this handler");
+        Run::never_began(broken, u64::try_from(event.as_str().len()).unwrap_or(u64::MAX))
     })
 }
 

@@ -7,19 +7,20 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use model::{
-    ArtifactId, BotBreak, Cause, ChatAfterwards, Frame, Limits, Log, NodeId, Outcome, Record, Reply, RevisionNumber,
-    Run, RunId, TenantId, Usage,
+    ArtifactId, BotBreak, Cause, ChatAfterwards, Frame, HttpCall, Limits, Log, NodeId, Outcome, Record, Reply,
+    RevisionNumber, Run, RunId, TenantId, Usage,
 };
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 1;
+/// No release ever wrote version 1.
+const VERSION: u8 = 2;
 /// A full page, and the largest record there can be.
 const MOST_BYTES: usize = 32 << 20;
 
 /// Why bytes are no page.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FormError {
-    #[error("a newer release wrote it")]
+    #[error("another release wrote it")]
     Version,
     #[error("it is larger than any page")]
     Size,
@@ -54,6 +55,7 @@ struct Own<'a> {
     outcome: OutcomeForm<'a>,
     usage: Usage,
     log: Cow<'a, Log>,
+    http_calls: Cow<'a, [HttpCall]>,
     caller_left: bool,
     chat_afterwards: ChatAfterwards,
 }
@@ -113,6 +115,7 @@ impl<'a> Own<'a> {
             outcome: OutcomeForm::of(&record.run.outcome),
             usage: record.run.usage,
             log: Cow::Borrowed(&record.run.log),
+            http_calls: Cow::Borrowed(&record.run.http_calls),
             caller_left: record.caller_left,
             chat_afterwards: record.chat_afterwards,
         }
@@ -127,7 +130,12 @@ impl<'a> Own<'a> {
             revision: common.revision,
             artifact: common.artifact,
             started_at: started_at.map_err(|error| FormError::Value(error.to_string()))?,
-            run: Run { outcome: self.outcome.outcome()?, usage: self.usage, log: self.log.into_owned() },
+            run: Run {
+                outcome: self.outcome.outcome()?,
+                usage: self.usage,
+                log: self.log.into_owned(),
+                http_calls: self.http_calls.into_owned(),
+            },
             limits: common.limits,
             caller_left: self.caller_left,
             chat_afterwards: self.chat_afterwards,
@@ -188,6 +196,18 @@ mod tests {
         let mut log = Log::default();
         log.push(Duration::from_micros(12), Level::Warn, "mind the \0");
         let usage = Usage { wall_time: Duration::from_micros(1234), memory_bytes: 1 << 20, ..Usage::default() };
+        let call = HttpCall {
+            method: "POST".to_owned(),
+            origin: "https://a.example".to_owned(),
+            path: "/v1".to_owned(),
+            status: Some(502),
+            refused: None,
+            failed: Some("it was cut off".to_owned()),
+            request_bytes: 7,
+            response_bytes: 1 << 20,
+            after: Duration::from_micros(3),
+            wall_time: Duration::from_millis(9),
+        };
         let started_at: Timestamp = "2026-11-21T10:00:00.123456789Z".parse().unwrap();
         Record {
             id: RunId::first_at(started_at),
@@ -196,7 +216,7 @@ mod tests {
             revision: Some(RevisionNumber::FIRST),
             artifact: Some(ArtifactId::from_sha256([number; 32])),
             started_at,
-            run: Run { outcome, usage, log },
+            run: Run { outcome, usage, log, http_calls: vec![call] },
             limits: Limits::DEFAULT,
             caller_left: true,
             chat_afterwards: ChatAfterwards::PendingAgent,
@@ -226,7 +246,7 @@ mod tests {
     /// What the first release wrote. Where this fails, the form has changed: give it a new version, and go on reading this one.
     #[test]
     fn what_an_earlier_release_wrote_is_read() {
-        let written = hex::decode(include_str!("form/version-1.hex").trim()).unwrap();
+        let written = hex::decode(include_str!("form/version-2.hex").trim()).unwrap();
         let now = hex::encode(write(&records()).unwrap());
         assert_eq!(read_again(&written).ok(), Some(records()), "today it is written as {now}");
     }
@@ -234,7 +254,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_page_are_an_error() {
         let good = write(&records()).unwrap();
-        assert!(read_again(&[]).is_err() && read_again(&[2]).is_err());
+        assert!(read_again(&[]).is_err() && read_again(&[1]).is_err());
         assert!(matches!(read_again(&[VERSION, 255, 255, 255, 255]), Err(FormError::Size)));
         for at in 0..good.len() {
             let _ = read_again(&good[..at]).unwrap_err();

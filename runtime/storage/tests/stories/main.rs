@@ -6,6 +6,7 @@
 
 mod crashes;
 mod deliveries;
+mod idempotency;
 mod leftovers;
 mod machine;
 mod objects;

@@ -28,7 +28,7 @@ fn record(millis: i64, of: &str, at: &str, cause: Option<Cause>) -> Record {
         revision: Some(RevisionNumber::try_from(1 + u32::try_from(millis % 2).unwrap()).unwrap()),
         artifact: None,
         started_at: time(millis),
-        run: Run { outcome, usage: Usage { event_bytes: 10, ..usage }, log: Log::default() },
+        run: Run { outcome, usage: Usage { event_bytes: 10, ..usage }, log: Log::default(), http_calls: Vec::new() },
         limits: Limits::DEFAULT,
         caller_left: false,
         chat_afterwards: ChatAfterwards::WithBot,

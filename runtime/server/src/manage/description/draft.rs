@@ -25,6 +25,8 @@ pub(in crate::manage) struct Draft {
     answers: BTreeMap<StatusCode, Response>,
     failures: BTreeSet<StatusCode>,
     schemas: Vec<(String, RefOr<Schema>)>,
+    /// Whether what is asked for may be asked for again, by a key.
+    takes_idempotency_key: bool,
 }
 
 /// An operation that is described, and what it refers to.
@@ -66,6 +68,7 @@ impl Draft {
             answers: BTreeMap::new(),
             failures: BTreeSet::new(),
             schemas: Vec::new(),
+            takes_idempotency_key: false,
         }
     }
 
@@ -109,6 +112,14 @@ impl Draft {
     /// With a [`Problem`].
     pub(in crate::manage) fn fails(&mut self, statuses: &[StatusCode]) {
         self.failures.extend(statuses);
+    }
+
+    pub(in crate::manage) const fn takes_idempotency_key(&mut self) {
+        self.takes_idempotency_key = true;
+    }
+
+    pub(in crate::manage) const fn has_idempotency_key(&self) -> bool {
+        self.takes_idempotency_key
     }
 
     /// A reference to a type's schema, which is kept.

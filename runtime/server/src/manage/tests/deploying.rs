@@ -92,7 +92,8 @@ async fn a_node_of_the_configuration_is_not_made_again() {
     let text = "[tenants.stored.nodes.ORDERS]\nartifact = \"absent.wasm\"\nsecrets = [\"hidden\"]";
     let environment = crate::config::Environment::default();
     let config = crate::config::Config::parse(std::path::Path::new("c.toml"), text, &environment).unwrap();
-    let built = crate::directory::Directory::build(&config, &Default::default(), &state.directory.load_full());
+    let old = state.directory.load_full();
+    let built = crate::directory::Directory::build(&config, &Default::default(), &state.gateway, &old);
     state.directory.store(Arc::new(built));
     post(&state, "/v1/tenants", r#"{"id":"stored"}"#).await;
     let (status, problem) = post(&state, "/v1/tenants/stored/nodes", r#"{"id":"ORDERS"}"#).await;

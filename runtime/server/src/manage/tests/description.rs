@@ -110,7 +110,7 @@ async fn the_document_and_its_page_are_served_to_everybody() {
         let id = operation["operationId"].as_str().unwrap();
         assert!(page.contains(&format!("id=\"operation-{id}\"")) && page.contains(path), "{id}");
     }
-    for foreign in ["<script", "src=", "http:", "https:", "@import", "url("] {
+    for foreign in ["<script", "src=", "=\"http", "@import", "url("] {
         assert!(!page.contains(foreign), "the page loads something: {foreign}");
     }
     let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();

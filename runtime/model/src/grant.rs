@@ -1,0 +1,317 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use url::{Host, Url};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A grant is never longer than this when it is written.
+const MAX_BYTES: usize = 512;
+
+/// What a revision may reach besides its event: a family of host functions, and how much of it. Written `http:api.example.com GET,POST`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Grant {
+    /// Requests to one origin.
+    Http(HttpGrant),
+}
+
+/// An origin that may be called: `https://api.example.com`, `http://10.0.0.7:8080`, or every name below one, `https://*.example.com`. With methods
+/// behind it, by these only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HttpGrant {
+    is_https: bool,
+    /// As a URL has it: in lower case, names in ASCII, addresses in one spelling. Where `below`, the name above all that are meant.
+    host: String,
+    below: bool,
+    port: u16,
+    /// None: every one of them.
+    methods: Vec<Method>,
+}
+
+/// A family of capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// `wasi:http/outgoing-handler`.
+    Http,
+}
+
+macro_rules! methods {
+    ($($method:ident = $name:literal),*) => {
+        /// The methods that a guest may use; there are no others, whatever is granted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Method {
+            $(#[doc = $name] $method,)*
+        }
+
+        impl Method {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$method,)*];
+
+            /// As it is sent.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$method => $name,)*
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    Get = "GET", Head = "HEAD", Post = "POST", Put = "PUT", Patch = "PATCH", Delete = "DELETE", Options = "OPTIONS"
+}
+
+/// The text is no grant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no grant: {why}", text.escape_debug())]
+pub struct GrantError {
+    text: String,
+    why: String,
+}
+
+impl Grant {
+    /// What it is a part of.
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Http(_) => Family::Http,
+        }
+    }
+}
+
+impl HttpGrant {
+    /// Whether a request by `method` to `url` is one of those that are meant.
+    pub fn allows(&self, method: Method, url: &Url) -> bool {
+        self.is_origin_of(url) && (self.methods.is_empty() || self.methods.contains(&method))
+    }
+
+    /// Whether `url` is of an origin that is meant.
+    pub fn is_origin_of(&self, url: &Url) -> bool {
+        let scheme = if self.is_https { "https" } else { "http" };
+        url.scheme() == scheme && url.port_or_known_default() == Some(self.port) && self.has_host(url)
+    }
+
+    fn has_host(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Domain(name)) if self.below => {
+                name.strip_suffix(self.host.as_str()).is_some_and(|below| below.len() > 1 && below.ends_with('.'))
+            }
+            Some(host) => !self.below && host.to_string() == self.host,
+            None => false,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (origin, methods) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let with_scheme = if origin.contains("://") { origin.to_owned() } else { format!("https://{origin}") };
+        let below = with_scheme.contains("://*.");
+        let url = Url::parse(&with_scheme.replacen("://*.", "://", 1))
+            .map_err(|error| format!("{origin} is no origin ({error})"))?;
+        let is_https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            other => return Err(format!("{other} is not served: use https or http")),
+        };
+        let is_bare = matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !is_bare {
+            return Err("an origin has a scheme, a host and a port, and nothing else".to_owned());
+        }
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err("it has no host".to_owned());
+        };
+        if host.to_string().contains('*') {
+            return Err("a `*` stands for all names below one, as in *.example.com".to_owned());
+        }
+        if below && !matches!(host, Host::Domain(name) if name.trim_end_matches('.').contains('.')) {
+            return Err("a `*` must stand before a name of two parts at the least".to_owned());
+        }
+        let (host, methods) = (host.to_string(), parse_methods(methods)?);
+        Ok(Self { is_https, host, below, port, methods })
+    }
+}
+
+fn parse_methods(text: &str) -> Result<Vec<Method>, String> {
+    let names = text.split([',', ' ']).map(str::trim).filter(|name| !name.is_empty());
+    let mut methods = names.map(str::parse).collect::<Result<Vec<Method>, String>>()?;
+    methods.sort_unstable();
+    methods.dedup();
+    Ok(methods)
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let method = Self::ALL.iter().copied().find(|method| method.name() == name);
+        let names = || Self::ALL.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ");
+        method.ok_or_else(|| format!("{name} is no method; the methods are {}", names()))
+    }
+}
+
+impl FromStr for Grant {
+    type Err = GrantError;
+
+    fn from_str(text: &str) -> Result<Self, GrantError> {
+        let error = |why: String| GrantError { text: text.chars().take(MAX_BYTES).collect(), why };
+        if text.len() > MAX_BYTES {
+            return Err(error(format!("it is longer than {MAX_BYTES} bytes")));
+        }
+        match text.trim().split_once(':') {
+            Some(("http", origin)) => HttpGrant::parse(origin.trim()).map(Self::Http).map_err(error),
+            Some(_) | None => Err(error(
+                "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(grant) => write!(f, "http:{grant}"),
+        }
+    }
+}
+
+impl fmt::Display for HttpGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default_port) = if self.is_https { ("https", 443) } else { ("http", 80) };
+        write!(f, "{scheme}://{}{}", if self.below { "*." } else { "" }, self.host)?;
+        if self.port != default_port {
+            write!(f, ":{}", self.port)?;
+        }
+        for (at, method) in self.methods.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { ' ' } else { ',' }, method.name())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "http",
+        })
+    }
+}
+
+impl Serialize for Grant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Grant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl PartialSchema for Grant {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::String)
+            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant."))
+            .max_length(Some(MAX_BYTES))
+            .examples(["http:https://api.example.com GET,POST"])
+            .into()
+    }
+}
+
+impl ToSchema for Grant {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(text: &str) -> Grant {
+        text.parse().unwrap()
+    }
+
+    fn allows(text: &str, method: Method, url: &str) -> bool {
+        let Grant::Http(grant) = grant(text);
+        grant.allows(method, &Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn a_grant_has_one_way_to_be_written() {
+        for (text, written) in [
+            ("http:api.example.com", "http:https://api.example.com"),
+            ("http:https://API.Example.com:443/", "http:https://api.example.com"),
+            ("http:http://api.example.com:80", "http:http://api.example.com"),
+            ("http:bücher.example:8443", "http:https://xn--bcher-kva.example:8443"),
+            ("http:http://0x7f.1:8080", "http:http://127.0.0.1:8080"),
+            ("http:[::1]", "http:https://[::1]"),
+            (" http: *.example.com POST, GET,GET ", "http:https://*.example.com GET,POST"),
+        ] {
+            assert_eq!(grant(text).to_string(), written, "{text}");
+            assert_eq!(grant(written).to_string(), written);
+        }
+    }
+
+    #[test]
+    fn what_is_no_grant_says_how_one_is_written() {
+        for (text, why) in [
+            ("", "write it as http:ORIGIN"),
+            ("api.example.com", "write it as http:ORIGIN"),
+            ("kv:x", "write it as http:ORIGIN"),
+            ("http:", "no origin"),
+            ("http:ftp://example.com", "use https or http"),
+            ("http:https://example.com/path", "nothing else"),
+            ("http:https://user@example.com", "nothing else"),
+            ("http:https://example.com?x", "nothing else"),
+            ("http:*", "`*`"),
+            ("http:*.com", "two parts"),
+            ("http:api.*.com", "`*`"),
+            ("http:*.127.0.0.1", "two parts"),
+            ("http:api.example.com TRACE", "TRACE is no method"),
+            ("http:api.example.com get", "get is no method"),
+        ] {
+            let error = text.parse::<Grant>().unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_its_scheme_its_host_and_its_port() {
+        let of = |url| allows("http:api.example.com", Method::Get, url);
+        assert!(of("https://api.example.com/v1?x=1"));
+        assert!(of("https://API.example.com:443/"));
+        for url in [
+            "http://api.example.com/",
+            "https://api.example.com:8443/",
+            "https://api.example.com./",
+            "https://x.api.example.com/",
+            "https://example.com/",
+            "https://api.example.com.evil.org/",
+            "https://evil.org/api.example.com",
+        ] {
+            assert!(!of(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_every_name_below_but_not_for_the_name_itself() {
+        let of = |url| allows("http:*.example.com", Method::Get, url);
+        assert!(of("https://a.example.com/") && of("https://a.b.example.com/"));
+        for url in ["https://example.com/", "https://notexample.com/", "https://.example.com/", "http://a.example.com/"]
+        {
+            assert!(!of(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn methods_narrow_a_grant() {
+        assert!(allows("http:a.example GET,HEAD", Method::Head, "https://a.example/"));
+        assert!(!allows("http:a.example GET,HEAD", Method::Post, "https://a.example/"));
+        assert!(allows("http:a.example", Method::Delete, "https://a.example/"));
+    }
+}
