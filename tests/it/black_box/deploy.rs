@@ -4,94 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::server::{CODENODE, SECRET, Server, TOKEN, event, guest};
-
-/// Somebody at a shell, with a home of their own.
-struct Shell {
-    home: TempDir,
-    environment: Vec<(&'static str, String)>,
-}
-
-impl Shell {
-    /// Whoever knows no server.
-    fn new() -> Self {
-        Self { home: TempDir::new().unwrap(), environment: Vec::new() }
-    }
-
-    /// Whoever has the server's token in the environment, and means the tenant `acme`.
-    fn of(server: &Server) -> Self {
-        Self::new().with("CODENODE_SERVER", &url(server)).with("CODENODE_KEY", TOKEN).with("CODENODE_TENANT", "acme")
-    }
-
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.environment.retain(|(known, _)| *known != name);
-        self.environment.push((name, value.to_owned()));
-        self
-    }
-
-    fn type_in(&self, line: &str, input: &[u8]) -> Done {
-        let mut child = Command::new(CODENODE)
-            .args(line.split_whitespace())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that fails before it reads its input closes the pipe.
-        let _ = child.stdin.take().unwrap().write_all(input);
-        Done(child.wait_with_output().unwrap(), line.to_owned())
-    }
-
-    /// A command that must go well, and what it says.
-    fn does(&self, line: &str) -> String {
-        self.type_in(line, b"").exits(0).out()
-    }
-
-    fn json(&self, line: &str) -> Value {
-        self.type_in(&format!("{line} --json"), b"").exits(0).json()
-    }
-}
-
-struct Done(Output, String);
-
-impl Done {
-    #[track_caller]
-    fn exits(self, code: i32) -> Self {
-        assert_eq!(self.0.status.code(), Some(code), "{}: {}{}", self.1, self.out(), self.err());
-        self
-    }
-
-    /// Fails with exit code 2 and these words.
-    #[track_caller]
-    fn says_why(self, words: &str) {
-        let done = self.exits(2);
-        assert!(done.err().contains(words), "{}: {}", done.1, done.err());
-    }
-
-    fn out(&self) -> String {
-        String::from_utf8(self.0.stdout.clone()).unwrap()
-    }
-
-    fn err(&self) -> String {
-        String::from_utf8(self.0.stderr.clone()).unwrap()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out()).unwrap_or_else(|error| panic!("{}: {error}: {}", self.1, self.out()))
-    }
-}
-
-fn url(server: &Server) -> String {
-    format!("http://{}", server.management)
-}
+use super::server::{SECRET, Server, TOKEN, event, guest};
+use super::shell::{Shell, url};
 
 /// The line that deploys a guest to the node `SHOP`.
 fn deploy(name: &str, more: &str) -> String {
@@ -290,14 +207,7 @@ fn logs_are_followed_without_a_line_twice() {
     let (server, shell) = shop();
     shell.does(&deploy("order-status", ""));
     server.record(&server.send("SHOP", &event("product_id", "71")));
-    let mut following = Command::new(CODENODE)
-        .args(["logs", "SHOP", "--follow"])
-        .env_clear()
-        .env("HOME", shell.home.path())
-        .envs(shell.environment.iter().map(|(name, value)| (name, value)))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut following = shell.starts("logs SHOP --follow");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(following.stdout.take().unwrap()));
     let mut next = || lines.next().unwrap().unwrap();
     assert!(next().contains("order 71"));

@@ -22,6 +22,7 @@ mod openapi;
 mod quotas;
 mod reload;
 mod server;
+mod shell;
 mod shutdown;
 mod signatures;
 mod starting;

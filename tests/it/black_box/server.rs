@@ -21,7 +21,7 @@ pub(super) const SECRET: &str = "a secret that only tests know";
 pub(super) const TOKEN: &str = "a-token-that-only-tests-know";
 
 /// Long enough for a server to start and compile its nodes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A guest that `cargo xtask guests` built.
 pub(super) fn guest(name: &str) -> PathBuf {
@@ -143,15 +143,25 @@ impl Server {
 
     /// Posts an event to a node of the tenant `acme`, signed as GitHub does.
     pub(super) fn send(&self, node: &str, event: &[u8]) -> Answer {
-        let signed = signed(Scheme::Sha256, event);
-        let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.post(node, &headers, event)
+        self.send_to("acme", node, event)
     }
 
-    /// Posts to a node with these headers and a JSON content type.
+    /// The same for any tenant.
+    pub(super) fn send_to(&self, tenant: &str, node: &str, event: &[u8]) -> Answer {
+        let signed = signed(Scheme::Sha256, event);
+        let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post_to(tenant, node, &headers, event)
+    }
+
+    /// Posts to a node of `acme` with these headers and a JSON content type.
     pub(super) fn post(&self, node: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.post_to("acme", node, headers, body)
+    }
+
+    fn post_to(&self, tenant: &str, node: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let headers = [&[("content-type", "application/json")], headers].concat();
-        http::exchange(self.front_door, &http::post(&format!("/hooks/acme/{node}"), &headers, body)).expect("an answer")
+        let request = http::post(&format!("/hooks/{tenant}/{node}"), &headers, body);
+        http::exchange(self.front_door, &request).expect("an answer")
     }
 
     /// What the management side wants to see.
@@ -287,6 +297,11 @@ pub(super) fn node(name: &str, artifact: &str, keys: &str) -> String {
         "[tenants.acme.nodes.{name}]\nartifact = {:?}\nsecrets = [{SECRET:?}]\n{keys}\n",
         artifact.display().to_string()
     )
+}
+
+/// The same node for another tenant.
+pub(super) fn node_of(tenant: &str, artifact: &str, keys: &str) -> String {
+    node(artifact, artifact, keys).replace("tenants.acme.", &format!("tenants.{tenant}."))
 }
 
 /// The value of a series of a page of metrics, 0 where it is not there.

@@ -161,8 +161,9 @@ fn an_event_is_a_part_of_its_senders_trace() {
     send(&server, "N", &[], &sent);
     let unsampled = PARENT.replace("-01", "-00");
     send(&server, "N", &[("traceparent", &unsampled)], &sent);
-    thread::sleep(Duration::from_millis(1500));
-    assert_eq!(collector.spans().len(), 3, "of what nobody asked for, none at this ratio");
+    let last = send(&server, "N", &[("traceparent", PARENT)], &sent);
+    assert_eq!(collector.spans_of(&server, &last).len(), 3);
+    assert_eq!(collector.spans().len(), 6, "of what nobody asked for, none at this ratio");
 }
 
 #[test]
