@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::http::Answer;
-use super::server::{Server, event, node};
+use super::server::{Server, event, node, node_of};
 use service::{Authority, Received, Service, name_server, response};
 
 /// What lets a test's handler reach the services of this machine.
@@ -129,6 +129,11 @@ fn what_is_not_granted_never_leaves() {
     let why = recorded(&server, &answer)["refused"].as_str().unwrap().to_owned();
     assert!(why.contains("is not granted: it takes the grant http:http://127.0.0.1:"), "{why}");
     assert_eq!(call(&server, &json!([{ "url": granted.url("/") }]))[0]["status"], 200);
+
+    let long = format!("http://{}.test/", ["a"; 60].join("aaaaaaaa."));
+    let answer = server.send("caller", &plan("each", &json!([{ "url": long }])));
+    let why = recorded(&server, &answer)["refused"].as_str().unwrap().to_owned();
+    assert!(why.len() < 520 && why.ends_with('…'), "{why}");
 }
 
 #[test]
@@ -288,9 +293,27 @@ fn a_service_that_breaks_the_rules_is_an_error_of_its_own_and_costs_no_more_than
 }
 
 #[test]
+fn a_response_that_trickles_is_over_before_the_run_is() {
+    let trickle = Service::rude(|stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        while stream.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let server = server(&[grant(&trickle)], "limits = { wall_time = \"2s\" }", OPEN);
+    let answer = server.send("caller", &plan("each", &json!([{ "url": trickle.url("/") }])));
+    assert_eq!(results(&answer)[0]["error"], "timed_out");
+    let call = recorded(&server, &answer);
+    assert!(call["failed"].as_str().unwrap().starts_with("the response was not over"), "{call}");
+    assert!(call["response_bytes"].as_u64().unwrap() > 5, "{call}");
+}
+
+#[test]
 fn calls_bytes_and_headers_have_their_limits() {
     let service = Service::http(|request| response(200, "", request.body.len().to_string().as_bytes()));
-    let server = server(&[grant(&service)], "limits = { http_calls = 5, http_request = \"100 KiB\" }", OPEN);
+    let gone = Service::on("127.0.0.1:0", drop);
+    let limits = "limits = { http_calls = 5, http_request = \"100 KiB\" }";
+    let server = server(&[grant(&service), grant(&gone)], limits, OPEN);
     let url = service.url("/");
     let answer = server.send("caller", &plan("forever", &json!([{ "url": url }])));
     assert_eq!(answer.status, 502, "{}", answer.body);
@@ -302,9 +325,15 @@ fn calls_bytes_and_headers_have_their_limits() {
     let sent = json!([
         { "method": "POST", "url": url, "body_bytes": 90 << 10 },
         { "method": "POST", "url": url, "body_bytes": 90 << 10 },
+        { "url": gone.url("/") },
     ]);
-    let results = call(&server, &sent);
-    assert_eq!((&results[0]["body"], &results[1]["error"]), (&json!("92160"), &json!("invalid")), "{results:?}");
+    let answer = server.send("caller", &plan("each", &sent));
+    let errors = results(&answer).into_iter().map(|result| result["error"].clone()).collect::<Vec<_>>();
+    assert_eq!(errors, [json!(null), json!("invalid"), json!("failed")]);
+    let record = server.record(&answer);
+    let why = |at: usize| record["http_calls"][at]["failed"].as_str().unwrap_or_default();
+    assert!(why(0).is_empty() && why(1).contains("sends more than 100.0 KiB"), "{record}");
+    assert!(why(2).contains("connection"), "what failed for another reason says so: {record}");
 
     for name in
         ["host", "transfer-encoding", "connection", "proxy-authorization", "te", "upgrade", "expect", "forwarded"]
@@ -349,6 +378,37 @@ fn a_tenant_has_so_many_connections_and_who_waits_too_long_for_one_is_told() {
     why.sort_unstable();
     assert_eq!(why, ["there was no connection that could be opened within 100ms", "there was no response within 1s"]);
     assert_eq!(silent.connections(), 1);
+}
+
+#[test]
+fn no_connection_is_shared_by_two_tenants() {
+    let service = Service::http(|_| response(200, "", b"ok"));
+    let grants = format!("grants = [{:?}]", grant(&service));
+    let open = "private_networks = [\"127.0.0.0/8\"]\n";
+    let nodes = node("caller", "caller", &grants) + &node_of("other", "caller", &grants);
+    let server = Server::start(&format!("{nodes}{OPEN}[tenants.other]\n{open}"));
+    let event = plan("each", &json!([{ "url": service.url("/") }]));
+    for (tenant, connections) in [("acme", 1), ("acme", 1), ("other", 2), ("acme", 2), ("other", 2)] {
+        assert_eq!(results(&server.send_to(tenant, "caller", &event))[0]["body"], "ok");
+        assert_eq!(service.connections(), connections, "{tenant}");
+    }
+}
+
+#[test]
+fn a_network_that_is_closed_again_is_closed_at_once() {
+    let service = Service::http(|_| response(200, "", b"ok"));
+    let node = node("caller", "caller", &format!("grants = [{:?}]", grant(&service)));
+    let server = Server::start(&(node.clone() + OPEN));
+    let request = json!([{ "url": service.url("/") }]);
+    assert_eq!(call(&server, &request)[0]["body"], "ok");
+    server.rewrite_config(&node);
+    let refused =
+        server.wait_for("a refusal", || Some(call(&server, &request)).filter(|it| it[0]["error"] != json!(null)));
+    assert_eq!(refused[0]["error"], "refused", "the connection that is open still is not used again");
+    assert_eq!(service.connections(), 1);
+    server.rewrite_config(&(node + OPEN));
+    server.wait_for("an answer", || Some(call(&server, &request)).filter(|it| it[0]["body"] == "ok"));
+    assert_eq!(service.connections(), 2);
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! The bodies on their way, counted; and what is received not waited for longer than the run lasts.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::ledger::{Entry, Side};
+use super::{guest_error, shown};
+use crate::egress::ResponseBody;
+
+/// What a guest sends.
+pub(super) struct SentBody {
+    pub(super) body: WasiBody,
+    pub(super) entry: Arc<Entry>,
+}
+
+/// What a guest receives.
+pub(super) struct ReceivedBody {
+    body: ResponseBody,
+    entry: Arc<Entry>,
+    patience: Patience,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// How long a body is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// From one part of it to the next.
+    pub(super) idle: Duration,
+    /// Until its end.
+    pub(super) total: Duration,
+    /// When it must have ended.
+    until: Instant,
+}
+
+impl Patience {
+    pub(super) fn from_now(idle: Duration, total: Duration) -> Self {
+        Self { idle, total, until: Instant::now() + total }
+    }
+
+    fn next(&self) -> Instant {
+        self.until.min(Instant::now() + self.idle)
+    }
+}
+
+impl ReceivedBody {
+    pub(super) fn new(body: ResponseBody, entry: Arc<Entry>, patience: Patience) -> Self {
+        Self { body, entry, patience, timer: Box::pin(tokio::time::sleep_until(patience.next())) }
+    }
+
+    fn timed_out(&self) -> Error {
+        let Patience { idle, total, until } = self.patience;
+        if Instant::now() < until {
+            self.entry.fail(Error::ConnectionReadTimeout, format!("nothing more came for {}", shown(idle)))
+        } else {
+            let why = format!("the response was not over {} after it had begun", shown(total));
+            self.entry.fail(Error::HttpResponseTimeout, why)
+        }
+    }
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame.map_err(|error| self.entry.fail(error, "the handler did not finish its request"));
+            let frame = frame.and_then(|frame| self.entry.count(Side::Request, length(&frame)).map(|()| frame));
+            frame.map_err(|error| error.to_string().into())
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Body for ReceivedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            ready!(self.timer.as_mut().poll(context));
+            return Poll::Ready(Some(Err(self.timed_out())));
+        };
+        let next = self.patience.next();
+        self.timer.as_mut().reset(next);
+        Poll::Ready(frame.map(|frame| match frame {
+            Ok(frame) => self.entry.count(Side::Response, length(&frame)).map(|()| frame),
+            Err(error) => Err(self.entry.fail(guest_error(error.fault), error)),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.len() as u64)
+}
