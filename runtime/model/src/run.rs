@@ -28,6 +28,25 @@ impl Run {
             http_calls: Vec::new(),
         }
     }
+
+    /// About what its record takes besides its fixed part: every text, and every line, frame and call that holds one.
+    pub fn text_bytes(&self) -> u64 {
+        let outcome = match &self.outcome {
+            Outcome::Reply(reply) => reply.as_str().len(),
+            Outcome::BotBreak(broken) => {
+                let frames = broken.backtrace.iter().map(|frame| {
+                    size_of_val(frame) + frame.function.len() + frame.location.as_ref().map_or(0, String::len)
+                });
+                broken.detail.len() + frames.sum::<usize>()
+            }
+        };
+        let lines = self.log.lines.iter().map(|line| size_of_val(line) + line.text.len());
+        let calls = self.http_calls.iter().map(|call| {
+            let reasons = [&call.refused, &call.failed].into_iter().flatten().map(String::len);
+            size_of_val(call) + call.method.len() + call.origin.len() + call.path.len() + reasons.sum::<usize>()
+        });
+        u64::try_from(outcome + lines.sum::<usize>() + calls.sum::<usize>()).unwrap_or(u64::MAX)
+    }
 }
 
 /// What a run used; each field has its ceiling of the same name in the run's limits.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Outcome, Record};
+use model::Record;
 use storage::{RunPages, Storage, StorageError};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
@@ -203,24 +203,14 @@ impl Recorder {
     }
 }
 
-/// About what a record takes in memory: its texts, and its fixed part.
+/// About what a record takes in memory.
 fn bytes_of(record: &Record) -> u64 {
-    let lines = record.run.log.lines.iter().map(|line| line.text.capacity() + size_of_val(line));
-    let outcome = match &record.run.outcome {
-        Outcome::Reply(reply) => reply.as_str().len(),
-        Outcome::BotBreak(broken) => {
-            let frames = broken.backtrace.iter().map(|frame| {
-                size_of_val(frame) + frame.function.len() + frame.location.as_ref().map_or(0, String::len)
-            });
-            broken.detail.len() + frames.sum::<usize>()
-        }
-    };
-    u64::try_from(size_of::<Record>() + outcome + lines.sum::<usize>()).unwrap_or(u64::MAX)
+    record.run.text_bytes().saturating_add(size_of::<Record>() as u64)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use model::{ChatAfterwards, Limits, Log, Reply, Run, RunId, Usage};
+    use model::{ChatAfterwards, HttpCall, Limits, Log, Outcome, Reply, Run, RunId, Usage};
 
     use super::*;
     use crate::state::tests::state;
@@ -268,6 +258,28 @@ pub(crate) mod tests {
         let standing = recorder.standing();
         assert_eq!((standing.waiting, standing.dropped), (4, 46));
         assert!(standing.waiting_bytes <= 100_000);
+    }
+
+    #[tokio::test]
+    async fn the_calls_of_a_run_take_room_too() {
+        let recorder = Recorder::new(Records { waiting_bytes: 100_000, ..Records::default() });
+        let mut with_calls = record("acme", reply("hi"));
+        let call = HttpCall {
+            method: "GET".to_owned(),
+            origin: "https://api.example.com".to_owned(),
+            path: "/".repeat(250),
+            status: None,
+            refused: None,
+            failed: Some("x".repeat(500)),
+            request_bytes: 0,
+            response_bytes: 0,
+            after: Duration::ZERO,
+            wall_time: Duration::ZERO,
+        };
+        with_calls.run.http_calls = vec![call; 50];
+        recorder.write(vec![with_calls; 10]);
+        let standing = recorder.standing();
+        assert_eq!((standing.waiting, standing.dropped), (2, 8));
     }
 
     #[tokio::test]

@@ -66,7 +66,7 @@ impl Page {
         let mut bytes = 0;
         let fits = |record: &&Record| {
             let room = bytes < FULL_BYTES && record.id.time() < until && hour(record.id) == hour(first.id);
-            bytes += record.run.usage.reply_bytes + record.run.usage.log_bytes;
+            bytes += record.run.text_bytes();
             room
         };
         let taken = records.iter().take(FULL_RECORDS).take_while(fits).count();

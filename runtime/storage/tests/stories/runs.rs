@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{BotBreak, Cause, ChatAfterwards, Limits, Log, Outcome, Record, Reply, RevisionNumber, Run, RunId, Usage};
+use model::{
+    BotBreak, Cause, ChatAfterwards, HttpCall, Limits, Log, Outcome, Record, Reply, RevisionNumber, Run, RunId, Usage,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use storage::{RunFilter, RunPages, Storage, StorageError};
@@ -108,6 +110,33 @@ on_both! {
         assert_eq!((count("acme").await, count("small").await), (0, 0));
         let used = storage.usage(&tenant("acme"), time(0), time(3_600_000)).await.unwrap();
         assert_eq!(used.nodes[&node("ONE")].runs, 10, "what was used is known for longer than what ran");
+    }
+
+    async fn records_with_many_calls_are_read_back(ground) {
+        let storage = ground.open().await;
+        let call = HttpCall {
+            method: "GET".to_owned(),
+            origin: "https://api.example.com".to_owned(),
+            path: "/".repeat(256),
+            status: None,
+            refused: None,
+            failed: Some("x".repeat(512)),
+            request_bytes: 0,
+            response_bytes: 0,
+            after: Duration::ZERO,
+            wall_time: Duration::ZERO,
+        };
+        let records: Vec<Record> = (0..500)
+            .map(|millis| {
+                let mut record = record(millis, "acme", "ONE", None);
+                record.run.http_calls = vec![call.clone(); 100];
+                record
+            })
+            .collect();
+        write(&storage, &records).await;
+        for at in [0, 250, 499] {
+            assert_eq!(storage.run(records[at].id, None).await.unwrap(), records[at]);
+        }
     }
 
     async fn a_tenant_takes_its_records_along(ground) {
