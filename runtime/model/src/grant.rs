@@ -278,6 +278,8 @@ mod tests {
             let error = text.parse::<Grant>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
+        let long = format!("http:{}.example", "a".repeat(500));
+        assert!(long.parse::<Grant>().unwrap_err().to_string().contains("longer than 512 bytes"));
     }
 
     #[test]

@@ -145,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn grants_are_few() {
+        let with = |count| Settings {
+            grants: (0..count).map(|at| format!("http:a{at}.example").parse().unwrap()).collect(),
+            ..Settings::default()
+        };
+        assert_eq!(with(MAX_GRANTS).problems(), Vec::<String>::new());
+        assert_eq!(with(MAX_GRANTS + 1).problems(), ["there are 65 grants: the most is 64"]);
+    }
+
+    #[test]
     fn revisions_count_from_one() {
         assert!("0".parse::<RevisionNumber>().is_err());
         assert!("-1".parse::<RevisionNumber>().is_err());

@@ -138,7 +138,7 @@ impl Storage {
     pub async fn answer_idempotency(&self, claim: &IdempotencyClaim, answer: &str) -> Result<()> {
         let doing = "keep the answer to a request";
         let query = answered(&self.keyring, claim, answer)?;
-        self.database.read(doing, query.execute(&self.database.pool)).await.map(drop)
+        self.write_idempotency(doing, query).await
     }
 
     /// Gives a claim back, where the request came to nothing and may be tried again; what was answered stays.
@@ -150,7 +150,12 @@ impl Storage {
             "DELETE FROM idempotency_keys WHERE actor = $1 AND digest = $2 AND claim = $3 AND sealed IS NULL",
         );
         let query = of_key(query, claim).bind(claim.id.to_string());
-        self.database.read("release a request", query.execute(&self.database.pool)).await.map(drop)
+        self.write_idempotency("release a request", query).await
+    }
+
+    async fn write_idempotency(&self, doing: &'static str, query: Query<'_>) -> Result<()> {
+        let write = async { query.execute(&self.database.pool).await.map(drop).map_err(failed(doing)) };
+        self.database.change(doing, write).await
     }
 
     /// Removes answers that have been kept for as long as they are.

@@ -9,7 +9,7 @@ mod names;
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -58,7 +58,8 @@ struct Shared {
 struct Tenants {
     /// Private networks that an operator has opened to a tenant.
     networks: HashMap<TenantId, Vec<IpNet>>,
-    clients: HashMap<TenantId, Arc<Client>>,
+    /// Of those whose revisions are in use.
+    clients: HashMap<TenantId, Weak<Client>>,
 }
 
 /// One tenant's way out.
@@ -98,7 +99,9 @@ impl Gateway {
         let mut tenants = self.tenants();
         tenants.networks = open;
         for (id, client) in &tenants.clients {
-            client.allow(tenants.networks_of(id));
+            if let Some(client) = client.upgrade() {
+                client.allow(tenants.networks_of(id));
+            }
         }
     }
 
@@ -109,11 +112,12 @@ impl Gateway {
 
     fn client(&self, tenant: &TenantId) -> Arc<Client> {
         let mut tenants = self.tenants();
-        if let Some(client) = tenants.clients.get(tenant) {
-            return Arc::clone(client);
+        if let Some(client) = tenants.clients.get(tenant).and_then(Weak::upgrade) {
+            return client;
         }
         let client = Arc::new(Client::new(&self.shared, tenants.networks_of(tenant)));
-        tenants.clients.insert(tenant.clone(), Arc::clone(&client));
+        tenants.clients.retain(|_, client| client.strong_count() > 0);
+        tenants.clients.insert(tenant.clone(), Arc::downgrade(&client));
         client
     }
 
