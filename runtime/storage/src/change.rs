@@ -15,6 +15,8 @@ use crate::{Result, Storage, StorageError};
 pub(crate) struct Change {
     transaction: Transaction<'static, Any>,
     notification: Option<&'static str>,
+    /// As [`Database::row_lock`](crate::database::Database::row_lock).
+    pub(crate) row_lock: &'static str,
     /// Its number.
     pub(crate) sequence: i64,
     /// When it happens.
@@ -38,8 +40,14 @@ impl Storage {
         let tick = sqlx::query("UPDATE clock SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence");
         let row = tick.fetch_one(&mut *transaction).await.map_err(failed("begin a change"))?;
         let sequence = row.try_get("sequence").map_err(failed("begin a change"))?;
-        let notification = self.database.notification();
-        Ok(Change { transaction, notification, sequence, at: to_millis(Timestamp::now()), by: by.clone() })
+        Ok(Change {
+            transaction,
+            notification: self.database.notification(),
+            row_lock: self.database.row_lock(),
+            sequence,
+            at: to_millis(Timestamp::now()),
+            by: by.clone(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,6 +10,7 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgListener;
 use sqlx::{AnyConnection, AnyPool, Connection as _, SqlSafeStr as _, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
 use tracing::{info, warn};
 
 use crate::times::{Times, timed};
@@ -42,6 +43,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "quotas and leftovers", include_str!("../migrations/0004_quotas_and_leftovers.sql")),
     (5, "idempotency keys", include_str!("../migrations/0005_idempotency_keys.sql")),
     (6, "run pages with HTTP calls", include_str!("../migrations/0006_run_pages_with_http_calls.sql")),
+    (7, "key values", include_str!("../migrations/0007_key_values.sql")),
 ];
 
 /// Where rows are kept.
@@ -79,7 +81,7 @@ pub(crate) struct Database {
 
 #[derive(Clone, Debug)]
 enum Dialect {
-    Sqlite,
+    Sqlite { turn: Arc<Mutex<()>> },
     Postgres { url: String },
 }
 
@@ -88,7 +90,7 @@ impl Database {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let (url, settings, dialect) = match place {
-            Place::Sqlite(file) => (sqlite_url(file)?, SQLITE_SETTINGS, Dialect::Sqlite),
+            Place::Sqlite(file) => (sqlite_url(file)?, SQLITE_SETTINGS, Dialect::Sqlite { turn: Arc::default() }),
             Place::Postgres(url) => (url.clone(), POSTGRES_SETTINGS, Dialect::Postgres { url: url.clone() }),
         };
         let pool = AnyPoolOptions::new()
@@ -108,7 +110,7 @@ impl Database {
     /// A transaction that may write. SQLite takes its write lock here, so that it can wait for it.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, sqlx::Any>> {
         let begun = match self.dialect {
-            Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
+            Dialect::Sqlite { .. } => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Dialect::Postgres { .. } => self.pool.begin().await,
         };
         begun.map_err(|error| StorageError::unavailable("begin a change", error))
@@ -117,7 +119,7 @@ impl Database {
     /// A transaction that only reads, and sees one moment throughout.
     pub(crate) async fn snapshot(&self) -> sqlx::Result<Transaction<'static, sqlx::Any>> {
         match self.dialect {
-            Dialect::Sqlite => self.pool.begin().await,
+            Dialect::Sqlite { .. } => self.pool.begin().await,
             Dialect::Postgres { .. } => self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
         }
     }
@@ -125,15 +127,31 @@ impl Database {
     /// What tells other hosts of a change, once it is committed; `None` where there are no others.
     pub(crate) const fn notification(&self) -> Option<&'static str> {
         match self.dialect {
-            Dialect::Sqlite => None,
+            Dialect::Sqlite { .. } => None,
             Dialect::Postgres { .. } => Some("SELECT CAST(pg_notify($1, $2) AS TEXT) AS told"),
+        }
+    }
+
+    /// What a query ends in that locks its rows in their order; nothing where whoever writes has locked them all.
+    pub(crate) const fn row_lock(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite { .. } => "",
+            Dialect::Postgres { .. } => "FOR UPDATE",
+        }
+    }
+
+    /// The same for a query that passes over rows that somebody else has locked.
+    pub(crate) const fn row_lock_unless_locked(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite { .. } => "",
+            Dialect::Postgres { .. } => "FOR UPDATE SKIP LOCKED",
         }
     }
 
     /// Hears of changes; on SQLite there is nobody to hear of.
     pub(crate) fn listener(&self) -> Listener {
         let url = match &self.dialect {
-            Dialect::Sqlite => None,
+            Dialect::Sqlite { .. } => None,
             Dialect::Postgres { url } => Some(url.clone()),
         };
         Listener { url, connection: None }
@@ -145,9 +163,22 @@ impl Database {
         timed(&self.times.reads, by_the_deadline(doing, query)).await
     }
 
-    /// Changes something; over by the deadline.
+    /// Changes something, when it is its turn; over by the deadline.
     pub(crate) async fn change<T>(&self, doing: &'static str, change: impl Future<Output = Result<T>>) -> Result<T> {
+        let change = async {
+            let _turn = self.turn().await;
+            change.await
+        };
         timed(&self.times.changes, by_the_deadline(doing, change)).await
+    }
+
+    /// Waits until nobody else in this process writes, where there is one writer at a time. SQLite itself keeps no queue: it has whoever waits
+    /// ask again now and then, and under load some would never ask in the right moment.
+    pub(crate) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.dialect {
+            Dialect::Sqlite { turn } => Some(turn.lock().await),
+            Dialect::Postgres { .. } => None,
+        }
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {

@@ -133,7 +133,11 @@ impl Storage {
         if note_again {
             let used = sqlx::query("UPDATE api_keys SET last_used_at = $1 WHERE id = $2");
             let used = used.bind(now.as_millisecond()).bind(key.id.clone());
-            self.database.read(doing, used.execute(&self.database.pool)).await?;
+            let note = async {
+                let _turn = self.database.turn().await;
+                used.execute(&self.database.pool).await
+            };
+            self.database.read(doing, note).await?;
         }
         Ok(Some(key))
     }

@@ -1,4 +1,5 @@
-//! What outlives the process: tenants, keys, nodes, revisions, secrets, artifacts and run records, in a database and an object store.
+//! What outlives the process: tenants, keys, nodes, revisions, secrets, artifacts, run records and what handlers keep, in a database and an
+//! object store.
 //!
 //! The only room that knows SQL and object stores. It knows nothing of HTTP, of WebAssembly or of the configuration file.
 //!
@@ -13,6 +14,7 @@ mod database;
 mod deliveries;
 mod error;
 mod idempotency;
+mod key_values;
 mod keys;
 mod nodes;
 mod objects;
@@ -32,6 +34,7 @@ pub use database::{Listener, Place};
 pub use deliveries::{Claimed, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryStep};
 pub use error::StorageError;
 pub use idempotency::{By, IdempotencyClaim, IdempotencyStanding};
+pub use key_values::{Bucket, Entry, EntryWrite, Weight};
 pub use keys::{NewKey, ShownKey};
 pub use objects::ObjectPlace;
 pub use revisions::NewRevision;

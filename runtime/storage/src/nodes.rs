@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use crate::change::{Change, Entry, failed, failed_or_exists};
 use crate::column::{count, damaged, number, optional_number, parsed, text, time};
 use crate::tenants::unchanged;
-use crate::{By, Result, Storage, StorageError};
+use crate::{Bucket, By, Result, Storage, StorageError};
 
 const COLUMNS: &str = "tenant, id, door, live, previous, version, created_at";
 
@@ -102,7 +102,7 @@ impl Storage {
             .await
     }
 
-    /// Removes a node with its revisions and secrets. Runs under way go on to their end.
+    /// Removes a node with its revisions, its secrets and what it alone keeps. Runs under way go on to their end.
     ///
     /// # Errors
     /// [`StorageError::NotFound`].
@@ -117,6 +117,7 @@ impl Storage {
                 if done.rows_affected() == 0 {
                     return Err(no_node(id));
                 }
+                change.delete_entries(tenant, Some(&Bucket::of_node(id))).await?;
                 change.commit(entry(tenant, id, "node.delete", id.to_string())).await
             })
             .await

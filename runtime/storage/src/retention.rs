@@ -20,14 +20,18 @@ pub(crate) struct Rows {
 }
 
 impl Storage {
-    /// Removes rows whose age is before `bound`.
+    /// Removes rows whose age is before `bound`, but for those that somebody is writing in this very moment: who waited for them could be too late
+    /// to see that they are young again, or wait in a circle.
     pub(crate) async fn remove_older<'q, B>(&self, rows: &Rows, bound: B) -> Result<()>
     where
         B: sqlx::Encode<'q, Any> + sqlx::Type<Any> + Clone + Send + 'q,
     {
         let Rows { table, key, age } = rows;
+        let lock = self.database.row_lock_unless_locked();
         self.remove_all(
-            format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {age} < $1 LIMIT $2)"),
+            format!(
+                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {age} < $1 LIMIT $2 {lock})"
+            ),
             |query| query.bind(bound.clone()),
         )
         .await
@@ -67,7 +71,11 @@ impl Storage {
     ) -> Result<()> {
         loop {
             let query = bind(sqlx::query(AssertSqlSafe(sql.clone()))).bind(REMOVED_AT_ONCE);
-            let removed = self.database.read("remove what is too old", query.execute(&self.database.pool)).await?;
+            let removal = async {
+                let _turn = self.database.turn().await;
+                query.execute(&self.database.pool).await
+            };
+            let removed = self.database.read("remove what is too old", removal).await?;
             if removed.rows_affected() < REMOVED_AT_ONCE.unsigned_abs() {
                 return Ok(());
             }

@@ -89,7 +89,7 @@ impl Storage {
             .await
     }
 
-    /// Removes a tenant with its keys, nodes, revisions, secrets and run records. Runs under way go on to their end.
+    /// Removes a tenant with its keys, nodes, revisions, secrets, run records and what its nodes keep. Runs under way go on to their end.
     ///
     /// # Errors
     /// [`StorageError::NotFound`].
@@ -109,6 +109,7 @@ impl Storage {
                     let query = sqlx::query(statement).bind(id.as_str().to_owned());
                     query.execute(change.connection()).await.map_err(failed(doing))?;
                 }
+                change.delete_entries(id, None).await?;
                 let tenant = sqlx::query("DELETE FROM tenants WHERE id = $1").bind(id.as_str().to_owned());
                 let done = tenant.execute(change.connection()).await.map_err(failed(doing))?;
                 if done.rows_affected() == 0 {

@@ -60,7 +60,11 @@ impl Storage {
             "INSERT INTO unowned (sha256, since) VALUES ($1, $2) ON CONFLICT (sha256) DO UPDATE SET since = excluded.since",
         );
         let query = query.bind(id.to_string()).bind(Timestamp::now().as_millisecond());
-        self.database.read("note an upload", query.execute(&self.database.pool)).await.map(drop)
+        let note = async {
+            let _turn = self.database.turn().await;
+            query.execute(&self.database.pool).await
+        };
+        self.database.read("note an upload", note).await.map(drop)
     }
 }
 

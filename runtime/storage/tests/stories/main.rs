@@ -7,6 +7,7 @@
 mod crashes;
 mod deliveries;
 mod idempotency;
+mod key_values;
 mod leftovers;
 mod machine;
 mod objects;

@@ -46,6 +46,15 @@ impl Ground {
         .await
     }
 
+    /// A way to the database past storage.
+    pub(crate) async fn connect(&self) -> sqlx::AnyPool {
+        let url = match &self.place {
+            Place::Sqlite(file) => format!("sqlite:{}", file.display()),
+            Place::Postgres(url) => url.clone(),
+        };
+        sqlx::AnyPool::connect(&url).await.unwrap()
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
