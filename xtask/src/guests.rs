@@ -14,9 +14,12 @@ use crate::{interpreters, toolchains};
 /// Where the tests look for guests.
 pub(crate) const FOLDER: &str = "target/guests";
 
-/// The nodes that are written with the SDK.
+/// The nodes that are written with the SDK, for [`LEAN`].
 pub(crate) const SDK_NODES: [&str; 6] =
     ["product-price", "order-status", "order-tracker", "appointment", "naughty", "caller"];
+
+/// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all.
+pub(crate) const SDK_NODES_WITH_MORE: [&str; 2] = ["otp-verify", "keeper"];
 
 /// A guest: the package, its target, cargo's name for what it makes, and ours.
 struct Guest {
@@ -26,7 +29,7 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 11] = [
+const GUESTS: [Guest; 13] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
@@ -38,6 +41,8 @@ const GUESTS: [Guest; 11] = [
     Guest { package: "price-command", target: PREVIEW_1, made: "price-command.wasm", name: "price-command.wasm" },
     Guest { package: "echo-command", target: PREVIEW_2, made: "echo-command.wasm", name: "echo-command-p2.wasm" },
     Guest { package: "product-price", target: PREVIEW_2, made: "product_price.wasm", name: "product-price-p2.wasm" },
+    Guest { package: "otp-verify", target: PREVIEW_2, made: "otp_verify.wasm", name: "otp-verify.wasm" },
+    Guest { package: "keeper", target: PREVIEW_2, made: "keeper.wasm", name: "keeper.wasm" },
 ];
 
 /// `cargo xtask guests`

@@ -1,6 +1,6 @@
 //! Everything that must hold before a change is good: first what is missing, then the cheap mistakes.
 
-use crate::guests::{self, SDK_NODES};
+use crate::guests::{self, SDK_NODES, SDK_NODES_WITH_MORE};
 use crate::program::Program;
 use crate::services::{self, Services};
 use crate::steps::Steps;
@@ -24,13 +24,16 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
         Program::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
     })?;
     steps.step("lints of the guests", || {
-        let packages = SDK_NODES.iter().flat_map(|package| ["-p", package]).chain(["-p", "codenode"]);
-        // In the guests' own profile, so that their macros are compiled once.
-        Program::cargo()
-            .args(["clippy", "--profile", "guest", "--target", targets::LEAN])
-            .args(packages)
-            .args(["--", "-D", "warnings"])
-            .run()
+        let nodes = [(targets::LEAN, SDK_NODES.as_slice()), (targets::PREVIEW_2, SDK_NODES_WITH_MORE.as_slice())];
+        nodes.into_iter().try_for_each(|(target, nodes)| {
+            let packages = nodes.iter().flat_map(|package| ["-p", package]).chain(["-p", "codenode"]);
+            // In the guests' own profile, so that their macros are compiled once.
+            Program::cargo()
+                .args(["clippy", "--profile", "guest", "--target", target])
+                .args(packages)
+                .args(["--", "-D", "warnings"])
+                .run()
+        })
     })?;
     steps.step("documentation", || {
         Program::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()

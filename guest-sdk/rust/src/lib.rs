@@ -1,7 +1,8 @@
 //! Write the handler of a chatbot's code node in Rust: one function from an [`Event`] to a [`Reply`].
 //!
 //! This crate gives types to the platform's JSON, sends log lines to the host, and runs a handler natively for its unit tests.
-//! The network is the host's, and granted per node: [`http`] asks it.
+//! The network is the host's, and so is whatever outlives a run; both are granted per node: [`http`] asks for the one, and the module `kv`, with the
+//! feature of that name, for the other.
 //!
 //! # A first handler
 //! ```
@@ -58,6 +59,8 @@ mod value;
 
 pub mod element;
 pub mod http;
+#[cfg(feature = "kv")]
+pub mod kv;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

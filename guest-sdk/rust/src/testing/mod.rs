@@ -19,10 +19,16 @@
 
 mod build;
 mod http;
+#[cfg(feature = "kv")]
+mod kv;
 mod run;
 
 pub use build::{EventBuilder, event, event_file};
 pub(crate) use http::answered;
 pub use http::{Answering, http};
+#[cfg(feature = "kv")]
+pub(crate) use kv::kept;
+#[cfg(feature = "kv")]
+pub use kv::{Keeping, kv};
 pub(crate) use run::log;
 pub use run::{Line, Run, run};

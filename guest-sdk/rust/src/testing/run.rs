@@ -1,6 +1,8 @@
 use std::cell::RefCell;
 
 use super::build::fail;
+#[cfg(feature = "kv")]
+use super::kv::Writing;
 use crate::log::Level;
 use crate::{Error, Event, Reply};
 
@@ -22,12 +24,19 @@ pub struct Run {
     logs: Vec<Line>,
 }
 
-/// Runs a handler on an event, on this thread, and keeps what it logs. A panic goes on to the caller.
+/// Runs a handler on an event, on this thread, and keeps what it logs; what it wrote to `codenode::kv` too, if it replies. A panic goes on to the
+/// caller.
 #[track_caller]
 pub fn run(handler: impl FnOnce(Event) -> Result<Reply, Error>, event: impl Into<Event>) -> Run {
     let event = event.into();
     let _capture = Capture::start();
+    #[cfg(feature = "kv")]
+    let writing = Writing::start();
     let result = handler(event);
+    #[cfg(feature = "kv")]
+    if result.is_ok() {
+        writing.keep();
+    }
     Run { result, logs: LINES.take().unwrap_or_default() }
 }
 
