@@ -68,7 +68,7 @@ fn every_link_in_the_documents_leads_to_a_file() {
 }
 
 /// The keys of a node's `limits`, with what they come to in bytes, microseconds or pieces.
-fn in_order(limits: &Limits) -> [(&'static str, u64); 12] {
+fn in_order(limits: &Limits) -> [(&'static str, u64); 14] {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap();
     [
         ("wall_time", micros(limits.wall_time)),
@@ -83,11 +83,13 @@ fn in_order(limits: &Limits) -> [(&'static str, u64); 12] {
         ("http_calls", limits.http_calls),
         ("http_request", limits.http_request_bytes),
         ("http_response", limits.http_response_bytes),
+        ("kv_calls", limits.kv_calls),
+        ("kv_data", limits.kv_data_bytes),
     ]
 }
 
 /// The keys of a tenant's `quota`, with what they come to in pieces, bytes or microseconds.
-fn quotas(quota: &Quota) -> [(&'static str, Option<u64>); 8] {
+fn quotas(quota: &Quota) -> [(&'static str, Option<u64>); 10] {
     [
         ("runs", Some(quota.runs.into())),
         ("runs_per_second", quota.runs_per_second.map(u64::from)),
@@ -97,6 +99,8 @@ fn quotas(quota: &Quota) -> [(&'static str, Option<u64>); 8] {
         ("nodes", Some(quota.nodes.into())),
         ("artifacts", Some(quota.artifacts.into())),
         ("artifact_size", Some(quota.artifact_bytes)),
+        ("kv_keys", Some(quota.kv_keys.into())),
+        ("kv_size", Some(quota.kv_bytes)),
     ]
 }
 

@@ -7,6 +7,7 @@ mod event;
 mod inspect;
 mod key;
 mod keys;
+mod kv;
 mod local;
 mod login;
 mod logs;
@@ -77,6 +78,8 @@ enum Command {
     Node(node::Node),
     /// Set, list and delete the secrets that a node's events are signed with
     Secret(secret::Secret),
+    /// List, read, set and delete what handlers keep in the key-value store
+    Kv(kv::Kv),
     /// List, make and delete keys of the server's API
     Key(key::Key),
     /// List, make, limit and delete tenants
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Node(node) => node.run(),
         Command::Secret(secret) => secret.run(),
+        Command::Kv(kv) => kv.run(),
         Command::Key(key) => key.run(),
         Command::Tenant(tenant) => tenant.run(),
         Command::CompileArtifact(compile) => Ok(compile.run()),

@@ -72,6 +72,10 @@ fn usage(out: &mut impl Write, used: &Usage, limits: &Limits) -> io::Result<()> 
         row(out, "  sent", ByteSize(used.http_request_bytes), ByteSize(limits.http_request_bytes))?;
         row(out, "  received", ByteSize(used.http_response_bytes), ByteSize(limits.http_response_bytes))?;
     }
+    if used.kv_calls > 0 {
+        row(out, "key-value", used.kv_calls, limits.kv_calls)?;
+        row(out, "  data", ByteSize(used.kv_data_bytes), ByteSize(limits.kv_data_bytes))?;
+    }
     Ok(())
 }
 

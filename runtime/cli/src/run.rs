@@ -1,13 +1,14 @@
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use ipnet::IpNet;
-use model::{Event, Grant, Limits, Outcome, Overrides, TenantId};
+use model::{Event, Grant, Limits, Outcome, Overrides, Quota, TenantId};
 use sandbox::{Grants, PrepareError};
 use serde_json::json;
+use server::Reach;
 use server::config::{Egress, Tenant};
 use server::egress::Gateway;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +34,15 @@ pub(crate) struct Run {
     /// Another memory limit, such as `128MiB`
     #[arg(long)]
     memory: Option<ByteSize>,
-    /// What it may reach, such as `http:api.example.com`; may be said several times
+    /// What it may reach, such as `http:api.example.com` or `kv:node`; may be said several times
     #[arg(long = "grant", value_name = "GRANT")]
     grants: Vec<Grant>,
     /// A private network that it may reach besides the public Internet, such as `127.0.0.0/8`; may be said several times
     #[arg(long = "private-network", value_name = "NETWORK")]
     private_networks: Vec<IpNet>,
+    /// Where entries of the key-value store are kept [default: nowhere, so that each run begins with none]
+    #[arg(long, value_name = "FOLDER")]
+    entries: Option<PathBuf>,
     /// Where compiled code is kept [default: codenode in the user's cache folder]
     #[arg(long, env = "CODENODE_CACHE_DIR", value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -49,9 +53,10 @@ impl Run {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let limits = self.limits()?;
         let artifact = local::read_artifact(&self.artifact)?;
-        let grants = self.granted()?;
         let event = Event::parse(self.event.read()?)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let fresh = tempfile::tempdir()?;
+        let grants = runtime.block_on(self.granted(self.entries.as_deref().unwrap_or(fresh.path())))?;
         let sandbox = local::sandbox(self.cache_dir)?;
         let prepared = runtime.block_on(sandbox.prepare(&artifact)).map_err(|error| match error {
             PrepareError::Refused(problems) => {
@@ -79,8 +84,8 @@ impl Run {
         })
     }
 
-    /// Requests leave this machine as they would leave a server.
-    fn granted(&self) -> anyhow::Result<Grants> {
+    /// Requests leave this machine as they would leave a server, and entries are kept as a server keeps them.
+    async fn granted(&self, entries: &Path) -> anyhow::Result<Grants> {
         if self.grants.is_empty() {
             return Ok(Grants::default());
         }
@@ -88,7 +93,8 @@ impl Run {
         let tenant: TenantId = "local".parse()?;
         let networks = Tenant { private_networks: self.private_networks.clone(), ..Tenant::default() };
         gateway.open_networks(&[(tenant.clone(), networks)].into());
-        Ok(gateway.grants(&tenant, &self.grants))
+        let reach = Reach::with_entries_in(entries, gateway).await?;
+        Ok(reach.grants(&tenant, &"LOCAL".parse()?, &Quota::DEFAULT, &self.grants))
     }
 
     fn limits(&self) -> anyhow::Result<Limits> {

@@ -78,6 +78,12 @@ struct Wanted {
     /// All those together, such as "4 GiB"
     #[arg(long, value_name = "SIZE")]
     artifact_size: Option<ByteSize>,
+    /// Entries of the key-value store
+    #[arg(long, value_name = "COUNT")]
+    kv_keys: Option<u32>,
+    /// All those together, keys and values, such as "256 MiB"
+    #[arg(long, value_name = "SIZE")]
+    kv_size: Option<ByteSize>,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +170,8 @@ impl Wanted {
             nodes: self.nodes.or(before.nodes),
             artifacts: self.artifacts.or(before.artifacts),
             artifact_size: self.artifact_size.or(before.artifact_size),
+            kv_keys: self.kv_keys.or(before.kv_keys),
+            kv_size: self.kv_size.or(before.kv_size),
         }
     }
 }

@@ -7,6 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::KeyValueGrant;
+
 /// A grant is never longer than this when it is written.
 const MAX_BYTES: usize = 512;
 
@@ -15,6 +17,8 @@ const MAX_BYTES: usize = 512;
 pub enum Grant {
     /// Requests to one origin.
     Http(HttpGrant),
+    /// Entries of one bucket.
+    KeyValue(KeyValueGrant),
 }
 
 /// An origin that may be called: `https://api.example.com`, `http://10.0.0.7:8080`, or every name below one, `https://*.example.com`. With methods
@@ -36,6 +40,9 @@ pub struct HttpGrant {
 pub enum Family {
     /// `wasi:http/outgoing-handler`.
     Http,
+    /// `wasi:keyvalue`.
+    #[serde(rename = "kv")]
+    KeyValue,
 }
 
 macro_rules! methods {
@@ -77,6 +84,7 @@ impl Grant {
     pub const fn family(&self) -> Family {
         match self {
             Self::Http(_) => Family::Http,
+            Self::KeyValue(_) => Family::KeyValue,
         }
     }
 }
@@ -164,8 +172,10 @@ impl FromStr for Grant {
         }
         match text.trim().split_once(':') {
             Some(("http", origin)) => HttpGrant::parse(origin.trim()).map(Self::Http).map_err(error),
+            Some(("kv", bucket)) => bucket.trim().parse().map(Self::KeyValue).map_err(error),
             Some(_) | None => Err(error(
-                "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET"
+                "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET, or as kv:node, \
+                 kv:tenant or kv:tenant read"
                     .to_owned(),
             )),
         }
@@ -176,6 +186,7 @@ impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(grant) => write!(f, "http:{grant}"),
+            Self::KeyValue(grant) => write!(f, "kv:{grant}"),
         }
     }
 }
@@ -198,6 +209,7 @@ impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Http => "http",
+            Self::KeyValue => "kv",
         })
     }
 }
@@ -219,7 +231,8 @@ impl PartialSchema for Grant {
     fn schema() -> RefOr<Schema> {
         Object::builder()
             .schema_type(Type::String)
-            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant."))
+            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `kv:node` or `kv:tenant`, with `read` \
+                 behind it if nothing may be changed."))
             .max_length(Some(MAX_BYTES))
             .examples(["http:https://api.example.com GET,POST"])
             .into()
@@ -237,7 +250,7 @@ mod tests {
     }
 
     fn allows(text: &str, method: Method, url: &str) -> bool {
-        let Grant::Http(grant) = grant(text);
+        let Grant::Http(grant) = grant(text) else { panic!("{text}") };
         grant.allows(method, &Url::parse(url).unwrap())
     }
 
@@ -262,7 +275,9 @@ mod tests {
         for (text, why) in [
             ("", "write it as http:ORIGIN"),
             ("api.example.com", "write it as http:ORIGIN"),
-            ("kv:x", "write it as http:ORIGIN"),
+            ("kv:x", "there is no bucket `x`"),
+            ("kv:node write", "write is no way to open a bucket"),
+            ("smtp:x", "write it as http:ORIGIN"),
             ("http:", "no origin"),
             ("http:ftp://example.com", "use https or http"),
             ("http:https://example.com/path", "nothing else"),

@@ -4,6 +4,7 @@
 
 mod artifact;
 mod audit;
+mod bucket;
 mod element;
 mod event;
 mod grant;
@@ -29,6 +30,7 @@ mod webhook_secret;
 
 pub use artifact::{ArtifactId, NotAnArtifactId};
 pub use audit::AuditEntry;
+pub use bucket::{Bucket, KeyValueGrant};
 pub use event::{Event, EventError};
 pub use grant::{Family, Grant, GrantError, HttpGrant, Method};
 pub use http_call::HttpCall;

@@ -38,6 +38,10 @@ pub struct Limits {
     pub http_request_bytes: u64,
     /// The bodies of all responses together.
     pub http_response_bytes: u64,
+    /// Operations of the key-value store: one for each key.
+    pub kv_calls: u64,
+    /// Keys and values read and written, all together.
+    pub kv_data_bytes: u64,
 }
 
 const KIB: u64 = 1 << 10;
@@ -58,6 +62,8 @@ impl Limits {
         http_calls: 50,
         http_request_bytes: MIB,
         http_response_bytes: 4 * MIB,
+        kv_calls: 200,
+        kv_data_bytes: MIB,
     };
 
     /// What no configuration can exceed. The platform waits 30 s, so a run must be over by 28.
@@ -74,6 +80,8 @@ impl Limits {
         http_calls: 1_000,
         http_request_bytes: 16 * MIB,
         http_response_bytes: 64 * MIB,
+        kv_calls: 10_000,
+        kv_data_bytes: 16 * MIB,
     };
 
     /// These limits, with what `overrides` sets put in their place.
@@ -109,6 +117,7 @@ impl Limits {
             bytes("http_request", overrides.http_request, self.http_request_bytes, caps.http_request_bytes);
         let http_response_bytes =
             bytes("http_response", overrides.http_response, self.http_response_bytes, caps.http_response_bytes);
+        let kv_data_bytes = bytes("kv_data", overrides.kv_data, self.kv_data_bytes, caps.kv_data_bytes);
         let mut count = |name, asked: Option<u64>, inherited: u64, cap: u64| {
             let value = asked.unwrap_or(inherited);
             if value == 0 || value > cap {
@@ -119,6 +128,7 @@ impl Limits {
         let host_calls = count("host_calls", overrides.host_calls, self.host_calls, caps.host_calls);
         let handles = count("handles", overrides.handles, self.handles, caps.handles);
         let http_calls = count("http_calls", overrides.http_calls, self.http_calls, caps.http_calls);
+        let kv_calls = count("kv_calls", overrides.kv_calls, self.kv_calls, caps.kv_calls);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -135,6 +145,8 @@ impl Limits {
             http_calls,
             http_request_bytes,
             http_response_bytes,
+            kv_calls,
+            kv_data_bytes,
         })
     }
 }
@@ -195,6 +207,13 @@ pub struct Overrides {
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = limit)]
     pub http_response: Option<ByteSize>,
+    /// See [`Limits::kv_calls`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv_calls: Option<u64>,
+    /// See [`Limits::kv_data_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = limit)]
+    pub kv_data: Option<ByteSize>,
 }
 
 fn limit() -> Schema {

@@ -29,6 +29,10 @@ pub struct Quota {
     pub artifacts: u32,
     /// Bytes of all its artifacts that are stored.
     pub artifact_bytes: u64,
+    /// Entries of the key-value store, in all its buckets.
+    pub kv_keys: u32,
+    /// Bytes of all those, keys and values.
+    pub kv_bytes: u64,
 }
 
 const GIB: u64 = 1 << 30;
@@ -44,6 +48,8 @@ impl Quota {
         nodes: 1_000,
         artifacts: 1_000,
         artifact_bytes: 4 * GIB,
+        kv_keys: 100_000,
+        kv_bytes: GIB / 4,
     };
 
     /// What no configuration can exceed.
@@ -57,6 +63,8 @@ impl Quota {
         nodes: 100_000,
         artifacts: 100_000,
         artifact_bytes: 1_024 * GIB,
+        kv_keys: 10_000_000,
+        kv_bytes: 64 * GIB,
     };
 
     /// This quota, with what `overrides` sets put in its place.
@@ -73,6 +81,8 @@ impl Quota {
             nodes: overrides.nodes.unwrap_or(self.nodes),
             artifacts: overrides.artifacts.unwrap_or(self.artifacts),
             artifact_bytes: overrides.artifact_size.map_or(self.artifact_bytes, |size| size.as_u64()),
+            kv_keys: overrides.kv_keys.unwrap_or(self.kv_keys),
+            kv_bytes: overrides.kv_size.map_or(self.kv_bytes, |size| size.as_u64()),
         };
         let errors: Vec<QuotaError> = quota.out_of_range().collect();
         if errors.is_empty() { Ok(quota) } else { Err(errors) }
@@ -103,6 +113,8 @@ impl Quota {
             count("nodes", Some(self.nodes), Some(caps.nodes)),
             count("artifacts", Some(self.artifacts), Some(caps.artifacts)),
             size("artifact_size", self.artifact_bytes, caps.artifact_bytes),
+            count("kv_keys", Some(self.kv_keys), Some(caps.kv_keys)),
+            size("kv_size", self.kv_bytes, caps.kv_bytes),
         ]
         .into_iter()
         .flatten()
@@ -151,11 +163,19 @@ pub struct Overrides {
     pub artifacts: Option<u32>,
     /// See [`Quota::artifact_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = artifact_size)]
+    #[schema(schema_with = sized)]
     pub artifact_size: Option<ByteSize>,
+    /// See [`Quota::kv_keys`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10000000)]
+    pub kv_keys: Option<u32>,
+    /// See [`Quota::kv_bytes`].
+    #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = sized)]
+    pub kv_size: Option<ByteSize>,
 }
 
-fn artifact_size() -> Schema {
+fn sized() -> Schema {
     size("See `Quota`.")
 }
 

@@ -76,6 +76,10 @@ pub struct Usage {
     pub http_request_bytes: u64,
     /// The bodies of all responses together, as far as they were read.
     pub http_response_bytes: u64,
+    /// Operations of the key-value store: one for each key.
+    pub kv_calls: u64,
+    /// Keys and values read and written, all together.
+    pub kv_data_bytes: u64,
 }
 
 pub(crate) fn micros<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -20,6 +20,8 @@ pub(crate) enum Stop {
     TooManyCalls,
     #[error("too many HTTP calls")]
     TooManyHttpCalls,
+    #[error("too many key-value operations")]
+    TooManyKeyValueCalls,
     #[error("the reply grew past its limit")]
     ReplyTooLarge,
 }
@@ -104,6 +106,9 @@ fn stopped(stop: Stop, error: &Error, limits: &Limits) -> BotBreak {
         }
         Stop::TooManyHttpCalls => {
             (Cause::TooManyCalls, format!("it made more than {} requests over HTTP", limits.http_calls))
+        }
+        Stop::TooManyKeyValueCalls => {
+            (Cause::TooManyCalls, format!("it made more than {} key-value operations", limits.kv_calls))
         }
         Stop::ReplyTooLarge => (Cause::ReplyTooLarge, reply_too_large(limits)),
     };

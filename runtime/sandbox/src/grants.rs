@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{Grant, HttpGrant};
+use model::{Grant, HttpGrant, KeyValueGrant};
 
 use crate::egress::Egress;
+use crate::key_value::KeyValue;
 
 /// A revision's grants, with what is behind them. Cheap to clone; by default nothing is granted.
 #[derive(Clone, Default)]
@@ -13,13 +14,21 @@ pub struct Grants(Option<Arc<Granted>>);
 pub(crate) struct Granted {
     pub(crate) http: Vec<HttpGrant>,
     pub(crate) egress: Arc<dyn Egress>,
+    pub(crate) key_value: Vec<KeyValueGrant>,
+    pub(crate) store: Arc<dyn KeyValue>,
 }
 
 impl Grants {
-    /// These grants; requests go out by `egress`.
-    pub fn new(grants: &[Grant], egress: Arc<dyn Egress>) -> Self {
-        let http: Vec<HttpGrant> = grants.iter().map(|Grant::Http(grant)| grant.clone()).collect();
-        Self((!http.is_empty()).then(|| Arc::new(Granted { http, egress })))
+    /// These grants; requests go out by `egress`, and entries are in `store`.
+    pub fn new(grants: &[Grant], egress: Arc<dyn Egress>, store: Arc<dyn KeyValue>) -> Self {
+        let mut granted = Granted { http: Vec::new(), egress, key_value: Vec::new(), store };
+        for grant in grants {
+            match grant {
+                Grant::Http(grant) => granted.http.push(grant.clone()),
+                Grant::KeyValue(grant) => granted.key_value.push(*grant),
+            }
+        }
+        Self((!grants.is_empty()).then(|| Arc::new(granted)))
     }
 
     pub(crate) const fn granted(&self) -> Option<&Arc<Granted>> {

@@ -11,9 +11,11 @@ use wasmtime_wasi_http::WasiHttpCtxView;
 
 use crate::capabilities::clock::{CoarseMonotonicClock, CoarseWallClock};
 use crate::capabilities::http::{Http, Sent};
+use crate::capabilities::key_value::Buckets;
 use crate::capabilities::log::{Journal, Stream};
 use crate::capabilities::stdio::{Output, ReplyBuffer};
 use crate::grants::Grants;
+use crate::key_value::{KeyValue, Write};
 use crate::memory::Memory;
 use crate::pace::Pace;
 
@@ -33,6 +35,7 @@ pub(crate) struct Host {
     wasi: Option<Box<WasiP1Ctx>>,
     grants: Grants,
     http: Option<Box<Http>>,
+    buckets: Option<Box<Buckets>>,
     _alive: Alive,
 }
 
@@ -57,6 +60,7 @@ impl Host {
             wasi: None,
             grants,
             http: None,
+            buckets: None,
             _alive: alive,
         }
     }
@@ -91,6 +95,22 @@ impl Host {
         self.http.get_or_insert_with(|| Box::new(Http::new(grants, limits, pace)))
     }
 
+    /// What this run keeps in mind of its buckets, and its limits.
+    pub(crate) fn buckets(&mut self) -> (&mut Buckets, &Limits) {
+        (self.buckets.get_or_insert_default(), &self.limits)
+    }
+
+    pub(crate) const fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// What this run wrote, to be kept now that it has replied; and where. Nothing where there is nothing.
+    pub(crate) fn take_writes(&mut self) -> Option<(Vec<Write>, Arc<dyn KeyValue>)> {
+        let writes = self.buckets.as_mut()?.take();
+        let granted = self.grants.granted().filter(|_| !writes.is_empty())?;
+        Some((writes, Arc::clone(&granted.store)))
+    }
+
     /// Whether a request of this run did not get a good answer.
     pub(crate) fn has_failed_call(&self) -> bool {
         self.http.as_ref().is_some_and(|http| http.has_failed_call())
@@ -103,6 +123,7 @@ impl Host {
 
     /// What the run used, but for its reply and its log.
     pub(crate) fn usage(&self, event: &Event, http: Sent) -> Usage {
+        let kv = self.buckets.as_ref().map(|buckets| buckets.used()).unwrap_or_default();
         Usage {
             wall_time: self.pace.wall_time(),
             cpu_time: self.pace.cpu_time(),
@@ -114,6 +135,8 @@ impl Host {
             http_calls: http.calls,
             http_request_bytes: http.request_bytes,
             http_response_bytes: http.response_bytes,
+            kv_calls: kv.calls,
+            kv_data_bytes: kv.bytes,
         }
     }
 }

@@ -13,6 +13,7 @@ mod gates;
 mod grants;
 mod host;
 mod inspect;
+pub mod key_value;
 mod loaded;
 mod memory;
 mod pace;

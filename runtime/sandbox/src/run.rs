@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use model::{BotBreak, Cause, Event, Limits, Outcome, Reply, Run, Usage};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,9 @@ use crate::host::{Alive, Host, Stdio};
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
 use crate::{Grants, Sandbox};
+
+/// For which what a run wrote is waited for, however long it took itself.
+const LEAST_TIME_TO_KEEP: Duration = Duration::from_secs(1);
 
 /// How the call came to its end.
 enum Ended {
@@ -51,7 +55,9 @@ impl Sandbox {
         let host = Host::new(*limits, grants.clone(), Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);
         let ended = drive(&code, &mut store, event, cancelled).await;
-        conclude(ended, store, event, &reply)
+        let (outcome, reply_bytes) = outcome(ended, &mut store, &reply);
+        let outcome = keep_writes(outcome, store.data_mut()).await;
+        conclude(outcome, reply_bytes, store, event)
     }
 
     /// A store with every limit in place before any guest code runs: start functions are guest code.
@@ -99,9 +105,21 @@ async fn drive(guest: &Guest, store: &mut Store<Host>, event: &Event, cancelled:
     .await
 }
 
-/// Takes the outcome, the usage and the log out of the store, and drops it.
-fn conclude(ended: Ended, mut store: Store<Host>, event: &Event, reply: &ReplyBuffer) -> Run {
-    let (outcome, reply_bytes) = outcome(ended, &mut store, reply);
+/// What a run wrote is kept if it has replied, and only then; what cannot be kept was not done, so there is no reply either.
+async fn keep_writes(outcome: Outcome, host: &mut Host) -> Outcome {
+    let Outcome::Reply(_) = &outcome else { return outcome };
+    let Some((writes, store)) = host.take_writes() else { return outcome };
+    let rest = host.limits.wall_time.saturating_sub(host.pace.wall_time()).max(LEAST_TIME_TO_KEEP);
+    let why = match tokio::time::timeout(rest, store.write(writes)).await {
+        Ok(Ok(())) => return outcome,
+        Ok(Err(error)) => error.to_string(),
+        Err(_elapsed) => "it took too long".to_owned(),
+    };
+    Outcome::BotBreak(BotBreak::new(Cause::Unavailable, format!("what the handler wrote could not be kept: {why}")))
+}
+
+/// Takes the usage and the log out of the store, and drops it.
+fn conclude(outcome: Outcome, reply_bytes: u64, store: Store<Host>, event: &Event) -> Run {
     let host = store.into_data();
     if !host.log_text.is_empty() {
         // The guest ended in the middle of saying it, and what level it had is not known.

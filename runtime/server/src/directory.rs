@@ -22,8 +22,8 @@ use utoipa::ToSchema;
 use crate::admission::Share;
 use crate::artifacts::Artifacts;
 use crate::config::{self, Config};
-use crate::egress::Gateway;
 use crate::metrics::{Meter, Times};
+use crate::reach::Reach;
 use crate::webhook::signature::{Secret, SecretError, Verifier};
 use progress::Progress;
 
@@ -125,7 +125,7 @@ impl Directory {
 
     /// The directory that `config` describes, with the stored nodes of `old`. A node whose new artifact is bad keeps the code that it has
     /// in `old`; all its other settings are the new ones.
-    pub(crate) fn build(config: &Config, artifacts: &Artifacts, gateway: &Gateway, old: &Self) -> Self {
+    pub(crate) fn build(config: &Config, artifacts: &Artifacts, reach: &Reach, old: &Self) -> Self {
         let host = Host { limits: config.limits, quota: config.quota };
         let configured = config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant.quota)).collect();
         let quotas = Quotas { configured, stored: old.quotas.stored.clone() };
@@ -135,7 +135,7 @@ impl Directory {
             let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                let grants = gateway.grants(id, &node.grants);
+                let grants = reach.grants(id, node_id, &tenant.quota, &node.grants);
                 new.put(Live::configured(id, node_id, node, grants, artifacts, before, &tenant_now));
             }
             new.tenants.entry(id.clone()).or_insert(tenant_now);
@@ -186,14 +186,14 @@ impl Directory {
         serving: &Serving,
         sequence: u64,
         code: Option<Result<Arc<Prepared>, String>>,
-        gateway: &Gateway,
+        reach: &Reach,
     ) -> Live {
         let before = self.find(serving.node.tenant.as_str(), serving.node.id.as_str()).filter(|live| live.is_stored());
         match (code, before) {
             (Some(Err(problem)), Some(before)) => Live { problems: vec![problem], ..Live::clone(before) },
-            (Some(Err(problem)), None) => self.fresh_node(serving, sequence, None, vec![problem], gateway),
-            (Some(Ok(code)), _) => self.fresh_node(serving, sequence, Some(code), Vec::new(), gateway),
-            (None, _) => self.fresh_node(serving, sequence, None, Vec::new(), gateway),
+            (Some(Err(problem)), None) => self.fresh_node(serving, sequence, None, vec![problem], reach),
+            (Some(Ok(code)), _) => self.fresh_node(serving, sequence, Some(code), Vec::new(), reach),
+            (None, _) => self.fresh_node(serving, sequence, None, Vec::new(), reach),
         }
     }
 
@@ -203,7 +203,7 @@ impl Directory {
         sequence: u64,
         code: Option<Arc<Prepared>>,
         mut problems: Vec<String>,
-        gateway: &Gateway,
+        reach: &Reach,
     ) -> Live {
         let node = &serving.node;
         let settings = serving.revision.as_ref().map(|revision| revision.settings.clone()).unwrap_or_default();
@@ -227,7 +227,7 @@ impl Directory {
             allow_unsigned: node.door.allow_unsigned && serving.secrets.is_empty(),
             repeat_window: node.door.repeat_window,
             limits,
-            grants: gateway.grants(&node.tenant, &settings.grants),
+            grants: reach.grants(&node.tenant, &node.id, &self.quota(&node.tenant), &settings.grants),
             end_node: settings.end_node,
             human_assistance: settings.human_assistance,
             on_break: settings.on_break,

@@ -10,9 +10,11 @@ mod descriptors;
 mod directory;
 pub mod egress;
 mod keep;
+mod key_values;
 mod listen;
 mod manage;
 mod metrics;
+mod reach;
 mod recorder;
 mod reload;
 mod server;
@@ -32,5 +34,6 @@ pub mod signature {
 
 pub use config::{Config, ConfigError, Environment};
 pub use keep::reseal;
+pub use reach::Reach;
 pub use server::{Options, ServeError, Server, serve};
 pub use telemetry::start as start_telemetry;

@@ -91,9 +91,10 @@ impl Reloader {
         let old = self.state.directory.load_full();
         let artifacts = artifacts::prepare(&config, &old, &self.state.sandbox).await;
         let writer = self.state.stored.writer.lock().await;
-        let gateway = &self.state.gateway;
-        gateway.open_networks(&config.tenants);
-        let directory = Directory::build(&config, &artifacts, gateway, &self.state.directory.load_full());
+        let reach = &self.state.reach;
+        reach.gateway.open_networks(&config.tenants);
+        let directory = Directory::build(&config, &artifacts, reach, &self.state.directory.load_full());
+        reach.key_values.take_quotas(|tenant| directory.quota(tenant));
         let of_nodes =
             directory.nodes().into_iter().filter(|live| !live.is_stored()).flat_map(|live| {
                 live.problems.iter().map(|problem| format!("{}/{}: {problem}", live.tenant, live.node))

@@ -16,6 +16,7 @@ use tracing::{error, info};
 use crate::config::{Config, ConfigError, Environment, FrontDoor, Runs};
 use crate::egress::Gateway;
 use crate::listen::{self, Listener, Settings, Tls};
+use crate::reach::Reach;
 use crate::reload::{self, Reloader, watch_list};
 use crate::state::{Doors, Phase, State};
 use crate::watch::Watch;
@@ -145,7 +146,8 @@ impl Server {
         let storage = keep::open(&config.storage).await.map_err(ServeError::Storage)?;
         let sequence = storage.sequence().await.map_err(|error| ServeError::Storage(error.into()))?;
         let doors = Doors { front_door: front_door.seats(), management: management.seats() };
-        let state = Arc::new(State::new(&config, sandbox, gateway, storage, doors));
+        let reach = Reach::new(gateway, &storage);
+        let state = Arc::new(State::new(&config, sandbox, reach, storage, doors));
         let stops = Stops::default();
         let watch = Watch::new(watch_list(&config, options.config_file.as_deref()));
         warnings::log(&config, front_door_address, management_address);

@@ -14,10 +14,10 @@ use crate::admission::Gate;
 use crate::config::{Config, Token};
 use crate::deliveries::Deliveries;
 use crate::directory::Directory;
-use crate::egress::Gateway;
 use crate::listen::Seats;
 use crate::manage::WrongKeys;
 use crate::metrics::Refusals;
+use crate::reach::Reach;
 use crate::recorder::Recorder;
 use crate::stored::Stored;
 use crate::traces::Traces;
@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) sandbox: Sandbox,
-    pub(crate) gateway: Gateway,
+    pub(crate) reach: Reach,
     pub(crate) refusals: Refusals,
     pub(crate) doors: Doors,
     pub(crate) stored: Stored,
@@ -78,7 +78,7 @@ pub(crate) enum Phase {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, sandbox: Sandbox, gateway: Gateway, storage: Storage, doors: Doors) -> Self {
+    pub(crate) fn new(config: &Config, sandbox: Sandbox, reach: Reach, storage: Storage, doors: Doors) -> Self {
         let runs = &config.sandbox;
         Self {
             directory: ArcSwap::from_pointee(Directory::empty()),
@@ -86,7 +86,7 @@ impl State {
             recorder: Arc::new(Recorder::new(config.records.clone())),
             deliveries: Deliveries::new(config.deliveries.clone()),
             sandbox,
-            gateway,
+            reach,
             refusals: Refusals::default(),
             doors,
             stored: Stored::new(storage),
@@ -126,6 +126,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::config::Environment;
+    use crate::egress::Gateway;
 
     /// A state with this configuration and nothing prepared; it lives as long as its folder.
     pub(crate) async fn state(text: &str) -> (TempDir, Arc<State>) {
@@ -145,20 +146,18 @@ pub(crate) mod tests {
             stack_bytes: 512 << 10,
             tick: sandbox::DEFAULT_TICK,
         });
-        let storage = Storage::open(storage::Config {
-            database: storage::Place::Sqlite(folder.path().join("codenode.db")),
-            objects: storage::ObjectPlace::Folder(folder.path().join("artifacts")),
+        let storage = storage_in(folder.path()).await;
+        let reach = Reach::new(Gateway::open(&config.egress).unwrap(), &storage);
+        let state = State::new(&config, sandbox.unwrap(), reach, storage, Doors::default());
+        (folder, Arc::new(state))
+    }
+
+    async fn storage_in(folder: &Path) -> Storage {
+        let config = storage::Config {
+            database: storage::Place::Sqlite(folder.join("codenode.db")),
+            objects: storage::ObjectPlace::Folder(folder.join("artifacts")),
             master_keys: vec!["a".repeat(64).parse().unwrap()],
-        });
-        (
-            folder,
-            Arc::new(State::new(
-                &config,
-                sandbox.unwrap(),
-                Gateway::open(&config.egress).unwrap(),
-                storage.await.unwrap(),
-                Doors::default(),
-            )),
-        )
+        };
+        Storage::open(config).await.unwrap()
     }
 }

@@ -182,6 +182,9 @@ pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: Can
         if let Err(error) = storage.forget_idempotency(Timestamp::now()).await {
             warn!(%error, "answers that were kept for a day could not be removed");
         }
+        if let Err(error) = storage.forget_entries(Timestamp::now()).await {
+            warn!(%error, "entries of the key-value store that have expired could not be removed");
+        }
     }
 }
 
@@ -270,12 +273,13 @@ async fn install(state: &State, scope: Scope<'_>, snapshot: Snapshot, ready: &Re
             Some(code) => code.clone(),
             None => Err("its artifact was not looked at".to_owned()),
         });
-        let live = old.stored_node(serving, snapshot.sequence, code, &state.gateway);
+        let live = old.stored_node(serving, snapshot.sequence, code, &state.reach);
         state.stored.remember(place, serving, &live);
         nodes.push(live);
     }
     let new = old.with_stored(&scope, snapshot.sequence, &snapshot.tenants, nodes);
     state.stored.forget_removed(&new);
+    state.reach.key_values.take_quotas(|tenant| new.quota(tenant));
     state.directory.store(Arc::new(new));
 }
 

@@ -22,15 +22,15 @@ use crate::hostile::generated;
 const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// What the two hosts share.
-struct Shared {
-    database: String,
+pub(super) struct Shared {
+    pub(super) database: String,
     bucket: String,
     endpoint: String,
 }
 
 impl Shared {
     /// A database and a bucket of their own.
-    fn fresh() -> Self {
+    pub(super) fn fresh() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("hosts-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let endpoint = service("CODENODE_TEST_S3");
@@ -45,13 +45,18 @@ impl Shared {
 
     /// A host that reaches the database at this URL.
     fn host(&self, database: &str) -> Server {
+        self.host_at(database, "")
+    }
+
+    /// One with these sections.
+    pub(super) fn host_at(&self, database: &str, sections: &str) -> Server {
         let mut command = Command::new(CODENODE);
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", "us-east-1");
         let storage = format!(
             "[storage]\ndatabase = {database:?}\nartifacts = {:?}\ns3_endpoint = {:?}\nmaster_keys = [{MASTER_KEY:?}]\n",
             self.bucket, self.endpoint
         );
-        Server::start_by(command, "", &storage)
+        Server::start_by(command, "", &(storage + sections))
     }
 }
 
@@ -288,14 +293,14 @@ fn a_host_that_was_cut_off_hears_what_it_missed_and_tells_what_it_answered() {
 }
 
 /// The wire to a database, which can be cut.
-struct Cable {
-    url: String,
+pub(super) struct Cable {
+    pub(super) url: String,
     is_cut: Arc<AtomicBool>,
     ends: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Cable {
-    fn to(database: &str) -> Self {
+    pub(super) fn to(database: &str) -> Self {
         let (scheme_and_user, rest) = database.rsplit_once('@').unwrap();
         let (address, name) = rest.split_once('/').unwrap();
         let address: SocketAddr = address.parse().unwrap();
@@ -320,14 +325,14 @@ impl Cable {
         Self { url, is_cut, ends }
     }
 
-    fn cut(&self) {
+    pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
         for end in self.ends.lock().unwrap().drain(..) {
             let _ = end.shutdown(Shutdown::Both);
         }
     }
 
-    fn mend(&self) {
+    pub(super) fn mend(&self) {
         self.is_cut.store(false, Ordering::Relaxed);
     }
 }

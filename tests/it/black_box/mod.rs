@@ -17,6 +17,7 @@ mod http2;
 mod idempotency;
 mod idle;
 mod instructions;
+mod key_values;
 mod metrics;
 mod openapi;
 mod quotas;

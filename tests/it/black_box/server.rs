@@ -136,9 +136,17 @@ impl Server {
             if let Some(answer) = ask() {
                 return answer;
             }
-            assert!(started.elapsed() < PATIENCE, "{what} did not come; the log: {:#?}", self.log.lock().unwrap());
+            let log = || self.log.lock().unwrap();
+            assert!(!self.has_ended(), "the server ended before {what} came; the log: {:#?}", log());
+            assert!(started.elapsed() < PATIENCE, "{what} did not come; the log: {:#?}", log());
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        let state = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        // Behind the name, which is in brackets: `Z` until somebody has waited for it.
+        state.is_ok_and(|state| state.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
     }
 
     /// Posts an event to a node of the tenant `acme`, signed as GitHub does.

@@ -154,6 +154,11 @@ impl Client {
         self.post_once(path, body, COMPILE_TIME)
     }
 
+    /// Puts something in the place of whatever is there.
+    pub(crate) fn replace(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+        self.send_json(Method::PUT, path, body, HeaderMap::new(), ANSWER_TIME)
+    }
+
     /// Puts settings in the place of those of the version that was seen.
     pub(crate) fn put(&self, path: &str, body: &impl Serialize, seen: u64) -> anyhow::Result<Answer> {
         self.send_json(Method::PUT, path, body, seen_version(seen)?, ANSWER_TIME)

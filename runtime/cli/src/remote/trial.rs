@@ -74,6 +74,10 @@ struct WireUsage {
     http_request_bytes: u64,
     #[serde(default)]
     http_response_bytes: u64,
+    #[serde(default)]
+    kv_calls: u64,
+    #[serde(default)]
+    kv_data_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +97,10 @@ struct WireLimits {
     http_request_bytes: u64,
     #[serde(default)]
     http_response_bytes: u64,
+    #[serde(default)]
+    kv_calls: u64,
+    #[serde(default)]
+    kv_data_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +130,8 @@ impl WireTrial {
             http_calls: used.http_calls,
             http_request_bytes: used.http_request_bytes,
             http_response_bytes: used.http_response_bytes,
+            kv_calls: used.kv_calls,
+            kv_data_bytes: used.kv_data_bytes,
         };
         let limits = self.limits.known()?;
         let (outcome, log) = (self.outcome.known()?, self.log.known()?);
@@ -157,6 +167,8 @@ impl WireLimits {
             http_calls: self.http_calls,
             http_request_bytes: self.http_request_bytes,
             http_response_bytes: self.http_response_bytes,
+            kv_calls: self.kv_calls,
+            kv_data_bytes: self.kv_data_bytes,
         })
     }
 }

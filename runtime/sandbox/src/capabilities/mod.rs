@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod http;
+pub(crate) mod key_value;
 pub(crate) mod log;
 pub(crate) mod stdio;
 
@@ -12,8 +13,12 @@ use crate::host::Host;
 
 wasmtime::component::bindgen!({
     path: "../../guest-sdk/wit",
-    world: "code-node",
-    imports: { default: trappable },
+    world: "code-node-with-storage",
+    imports: { default: trappable, "wasi:keyvalue": async | trappable },
+    with: {
+        "wasi:keyvalue/store.bucket": key_value::Opened,
+        "wasi:keyvalue/atomics.cas": key_value::Seen,
+    },
     exports: { default: async },
 });
 
@@ -37,6 +42,7 @@ pub(crate) fn link(engine: &Engine) -> wasmtime::Result<Linkers> {
     codenode::node::log::add_to_linker::<_, HasSelf<Host>>(&mut components, |host| host)?;
     log::link_unversioned(&mut components)?;
     http::link(&mut components)?;
+    key_value::link(&mut components)?;
     let mut programs = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut programs, Host::wasi)?;
     deny_sockets(&mut programs)?;

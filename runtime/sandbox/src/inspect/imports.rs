@@ -54,6 +54,10 @@ const EAGER_RUNTIMES: &[&str] = &["component-init-transform"];
 
 const LOGGING: &[&str] = &["codenode:node/log@0.1.0", "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"];
 
+/// A proposal for WASI 0.2, whose version never came to be one.
+const KEY_VALUE: &[&str] =
+    &["wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2", "wasi:keyvalue/store@0.2.0-draft2"];
+
 /// The functions of preview 1: what its adapter exports. Programs have them without it.
 static PREVIEW1: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let adapter = Parser::new(0).parse_all(adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER);
@@ -81,15 +85,15 @@ pub(super) fn offers(census: &Census) -> Vec<Import> {
     census.imports.iter().map(|name| Import { name: name.clone(), offer: offer(name) }).collect()
 }
 
-/// The module part of `wasi:logging/logging@0.1.0-draft.log`: versions hold dots, function names don't.
+/// The module part of `wasi:logging/logging@0.1.0-draft.log` or `wasi:keyvalue/store@0.2.0-draft2.[method]bucket.get`: versions hold dots too.
 fn module_of(name: &str) -> Option<&str> {
-    name.rsplit_once('.').map(|(module, _)| module)
+    name.split_once(".[").or_else(|| name.rsplit_once('.')).map(|(module, _)| module)
 }
 
 fn interface(name: &str, runtime_is_eager: bool) -> Offer {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     let is_wasi_02 = version.starts_with("0.2.");
-    if LOGGING.contains(&name) || (is_wasi_02 && SERVED.contains(&interface)) {
+    if LOGGING.contains(&name) || KEY_VALUE.contains(&name) || (is_wasi_02 && SERVED.contains(&interface)) {
         Offer::Served
     } else if is_wasi_02 && (EMPTY.contains(&interface) || (runtime_is_eager && SOCKETS.contains(&interface))) {
         Offer::Denied
@@ -100,7 +104,13 @@ fn interface(name: &str, runtime_is_eager: bool) -> Offer {
 
 /// What an import is useless without, if it is.
 pub(super) fn family(import: &str) -> Option<Family> {
-    import.starts_with("wasi:http/outgoing-handler").then_some(Family::Http)
+    if import.starts_with("wasi:http/outgoing-handler") {
+        Some(Family::Http)
+    } else if import.starts_with("wasi:keyvalue/") {
+        Some(Family::KeyValue)
+    } else {
+        None
+    }
 }
 
 /// One problem for each import that is refused, with what to do instead.
@@ -121,6 +131,8 @@ fn shown(name: &str) -> String {
 fn advice(name: &str) -> &'static str {
     if name.starts_with("wasi:sockets") || name.contains("sock_") {
         "handlers have no sockets"
+    } else if name.starts_with("wasi:keyvalue/") {
+        "it serves store, atomics and batch of wasi:keyvalue@0.2.0-draft2"
     } else if name.starts_with("wasi:") && name.contains("@0.3") {
         "codenode serves WASI 0.2; build for wasm32-wasip2"
     } else if name.starts_with("wasi:") {

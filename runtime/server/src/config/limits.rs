@@ -19,6 +19,8 @@ pub(super) fn read(mut section: Section<'_>, inherited: &Limits) -> Limits {
         http_calls: section.optional_count("http_calls"),
         http_request: section.optional_size("http_request"),
         http_response: section.optional_size("http_response"),
+        kv_calls: section.optional_count("kv_calls"),
+        kv_data: section.optional_size("kv_data"),
     };
     let limits = inherited.with(&overrides).unwrap_or_else(|errors| {
         for error in errors {

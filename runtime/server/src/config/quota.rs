@@ -16,6 +16,8 @@ pub(super) fn read(mut section: Section<'_>, inherited: &Quota) -> Quota {
         nodes: section.optional_count("nodes"),
         artifacts: section.optional_count("artifacts"),
         artifact_size: section.optional_size("artifact_size"),
+        kv_keys: section.optional_count("kv_keys"),
+        kv_size: section.optional_size("kv_size"),
     };
     let quota = inherited.with(&overrides).unwrap_or_else(|errors| {
         for error in errors {

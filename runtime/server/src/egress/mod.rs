@@ -17,8 +17,7 @@ use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::{Client as HttpClient, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
-use model::{Grant, TenantId};
-use sandbox::Grants;
+use model::TenantId;
 use sandbox::egress::{Egress, EgressError, Fault, RequestBody, Sending};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
@@ -105,12 +104,8 @@ impl Gateway {
         }
     }
 
-    /// What a tenant's revision may reach.
-    pub fn grants(&self, tenant: &TenantId, grants: &[Grant]) -> Grants {
-        if grants.is_empty() { Grants::default() } else { Grants::new(grants, self.client(tenant)) }
-    }
-
-    fn client(&self, tenant: &TenantId) -> Arc<Client> {
+    /// A tenant's way out.
+    pub(crate) fn client(&self, tenant: &TenantId) -> Arc<dyn Egress> {
         let mut tenants = self.tenants();
         if let Some(client) = tenants.clients.get(tenant).and_then(Weak::upgrade) {
             return client;

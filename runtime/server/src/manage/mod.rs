@@ -7,6 +7,7 @@ mod artifacts;
 mod audit;
 mod auth;
 mod description;
+mod entries;
 mod health;
 mod idempotency;
 mod input;
@@ -78,7 +79,7 @@ fn table_of_contents(state: Arc<State>) -> Finished {
         .on(GET, "/v1", Role::Read, "The paths of the API", description::contents)
         .open("/v1/openapi.json", "The API as an OpenAPI document", description::document)
         .open("/v1/docs", "The same as a page", description::page);
-    what_happened(a_node(artifacts_and_nodes(tenants_and_keys(api)))).finished()
+    what_happened(what_is_kept(a_node(artifacts_and_nodes(tenants_and_keys(api))))).finished()
 }
 
 fn tenants_and_keys(api: Api) -> Api {
@@ -150,6 +151,16 @@ fn a_node(api: Api) -> Api {
         .on(POST, SECRETS, Admin, "Give a node's door a secret", secrets::add)
         .or(CONFLICT)
         .on(DELETE, SECRET, Admin, "Remove a secret: what is signed with it is refused from now on", secrets::delete)
+}
+
+fn what_is_kept(api: Api) -> Api {
+    use Role::{Deploy, Read};
+    const ENTRIES: &str = "/v1/tenants/{tenant}/entries";
+    const ENTRY: &str = "/v1/tenants/{tenant}/entry";
+    api.on(GET, ENTRIES, Read, "The keys of a bucket, in order", entries::list)
+        .on(GET, ENTRY, Read, "What is kept under a key", entries::show)
+        .on(PUT, ENTRY, Deploy, "Keep something under a key", entries::set)
+        .on(DELETE, ENTRY, Deploy, "Remove what is kept under a key", entries::delete)
 }
 
 fn what_happened(api: Api) -> Api {

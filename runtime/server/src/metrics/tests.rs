@@ -22,7 +22,7 @@ const TWO_NODES: &str = r#"
 /// Lets this configuration serve.
 fn take_over(state: &State, text: &str) {
     let config = Config::parse(Path::new("codenode.toml"), text, &Environment::default()).unwrap();
-    let directory = Directory::build(&config, &Artifacts::new(), &state.gateway, &state.directory.load());
+    let directory = Directory::build(&config, &Artifacts::new(), &state.reach, &state.directory.load());
     state.directory.store(Arc::new(directory));
 }
 

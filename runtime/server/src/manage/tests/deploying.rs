@@ -93,7 +93,7 @@ async fn a_node_of_the_configuration_is_not_made_again() {
     let environment = crate::config::Environment::default();
     let config = crate::config::Config::parse(std::path::Path::new("c.toml"), text, &environment).unwrap();
     let old = state.directory.load_full();
-    let built = crate::directory::Directory::build(&config, &Default::default(), &state.gateway, &old);
+    let built = crate::directory::Directory::build(&config, &Default::default(), &state.reach, &old);
     state.directory.store(Arc::new(built));
     post(&state, "/v1/tenants", r#"{"id":"stored"}"#).await;
     let (status, problem) = post(&state, "/v1/tenants/stored/nodes", r#"{"id":"ORDERS"}"#).await;

@@ -1,0 +1,218 @@
+//! What handlers keep between their runs: each node's buckets, and how much of them its tenant may fill.
+//!
+//! Storage knows no quota: to count what a tenant has looks at all of it. So each host counts once in a while, adds what is written through it, and
+//! counts anew before it refuses anything. What other hosts write within that while may come on top.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytesize::ByteSize;
+use jiff::Timestamp;
+use model::{Bucket, NodeId, Quota, TenantId};
+use sandbox::key_value::{Doing, Entry, KeyValue, KeyValueError, MAX_LISTED, Version, Write};
+use storage::{Bucket as Place, EntryWrite, Storage, StorageError, Weight};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
+use tracing::warn;
+
+/// For how long a count is believed as long as there is room.
+const COUNT_TIME: Duration = Duration::from_secs(60);
+/// The same where there is none.
+const FULL_TIME: Duration = Duration::from_secs(1);
+
+/// The buckets of one host's nodes.
+pub(crate) struct KeyValues {
+    storage: Storage,
+    tenants: Mutex<HashMap<TenantId, Weak<Allowance>>>,
+}
+
+/// What one tenant may keep.
+struct Allowance {
+    quota: ArcSwap<Quota>,
+    counted: AsyncMutex<Option<Counted>>,
+}
+
+/// What it has, as far as this host knows.
+struct Counted {
+    at: Instant,
+    weight: Weight,
+    /// Whether nothing was added that may have been there before.
+    is_exact: bool,
+}
+
+/// The buckets that one node's guests can open.
+pub(crate) struct Buckets {
+    storage: Storage,
+    tenant: TenantId,
+    /// The name of the node's own; the shared one's where no node is meant.
+    own: String,
+    allowance: Arc<Allowance>,
+}
+
+impl KeyValues {
+    pub(crate) fn new(storage: &Storage) -> Self {
+        Self { storage: storage.clone(), tenants: Mutex::default() }
+    }
+
+    pub(crate) fn buckets(&self, tenant: &TenantId, node: Option<&NodeId>, quota: &Quota) -> Buckets {
+        Buckets {
+            storage: self.storage.clone(),
+            tenant: tenant.clone(),
+            own: node.map_or_else(|| Place::SHARED.to_owned(), Place::of_node),
+            allowance: self.allowance(tenant, quota),
+        }
+    }
+
+    /// Takes over what tenants may keep from now on.
+    pub(crate) fn take_quotas(&self, quota_of: impl Fn(&TenantId) -> Quota) {
+        for (tenant, allowance) in self.tenants().iter() {
+            if let Some(allowance) = allowance.upgrade() {
+                allowance.quota.store(Arc::new(quota_of(tenant)));
+            }
+        }
+    }
+
+    fn allowance(&self, tenant: &TenantId, quota: &Quota) -> Arc<Allowance> {
+        let mut tenants = self.tenants();
+        if let Some(allowance) = tenants.get(tenant).and_then(Weak::upgrade) {
+            return allowance;
+        }
+        let allowance = Arc::new(Allowance { quota: ArcSwap::from_pointee(*quota), counted: AsyncMutex::default() });
+        tenants.retain(|_, allowance| allowance.strong_count() > 0);
+        tenants.insert(tenant.clone(), Arc::downgrade(&allowance));
+        allowance
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Weak<Allowance>>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Buckets {
+    pub(crate) fn place(&self, bucket: Bucket) -> Place<'_> {
+        let name = match bucket {
+            Bucket::Node => &self.own,
+            Bucket::Tenant => Place::SHARED,
+        };
+        Place { tenant: &self.tenant, name }
+    }
+
+    async fn entries(&self, bucket: Bucket, keys: &[String]) -> Result<Vec<Option<storage::Entry>>, StorageError> {
+        self.storage.entries(self.place(bucket), keys, Timestamp::now()).await
+    }
+
+    async fn count(&self) -> Result<Counted, StorageError> {
+        let weight = self.storage.weigh_entries(&self.tenant).await?;
+        Ok(Counted { at: Instant::now(), weight, is_exact: true })
+    }
+
+    /// Takes room for an entry that takes so many bytes with its key.
+    ///
+    /// # Errors
+    /// [`StorageError::OverQuota`] where there is none.
+    pub(crate) async fn take_room(&self, bucket: Bucket, key: &str, bytes: u64) -> Result<(), StorageError> {
+        let quota = self.allowance.quota.load();
+        let has_room = |weight: &Weight, more: Weight| {
+            weight.keys + more.keys <= u64::from(quota.kv_keys) && weight.bytes + more.bytes <= quota.kv_bytes
+        };
+        let mut counted = self.allowance.counted.lock().await;
+        let known = match counted.take().filter(|counted| counted.at.elapsed() < COUNT_TIME) {
+            Some(known) => known,
+            None => self.count().await?,
+        };
+        let known = counted.insert(known);
+        // As if there was no such entry yet, so that nobody has to look.
+        let mut more = Weight { keys: 1, bytes };
+        if has_room(&known.weight, more) {
+            known.is_exact = false;
+        } else {
+            if let Some(entry) = self.entries(bucket, &[key.to_owned()]).await?.pop().flatten() {
+                more = Weight { keys: 0, bytes: bytes.saturating_sub((key.len() + entry.value.len()) as u64) };
+            }
+            if !has_room(&known.weight, more) && (!known.is_exact || known.at.elapsed() > FULL_TIME) {
+                *known = self.count().await?;
+            }
+            if !has_room(&known.weight, more) {
+                return Err(StorageError::OverQuota(format!(
+                    "the tenant keeps {} entries of {} together, and its quota is {} of {}: delete some, or have the quota raised",
+                    known.weight.keys,
+                    ByteSize(known.weight.bytes),
+                    quota.kv_keys,
+                    ByteSize(quota.kv_bytes)
+                )));
+            }
+        }
+        known.weight = Weight { keys: known.weight.keys + more.keys, bytes: known.weight.bytes + more.bytes };
+        Ok(())
+    }
+}
+
+impl KeyValue for Buckets {
+    fn get(&self, bucket: Bucket, keys: Vec<String>) -> Doing<'_, Vec<Option<Entry>>> {
+        Box::pin(async move {
+            let entries = self.entries(bucket, &keys).await.map_err(told)?.into_iter();
+            let known = |entry: storage::Entry| Entry { value: entry.value, version: Version(entry.version) };
+            Ok(entries.map(|entry| entry.map(known)).collect())
+        })
+    }
+
+    fn list(&self, bucket: Bucket, after: Option<String>) -> Doing<'_, Vec<String>> {
+        Box::pin(async move {
+            let place = self.place(bucket);
+            self.storage.entry_keys(place, "", after.as_deref(), MAX_LISTED, Timestamp::now()).await.map_err(told)
+        })
+    }
+
+    fn reserve(&self, bucket: Bucket, key: String, bytes: u64) -> Doing<'_, ()> {
+        Box::pin(async move { self.take_room(bucket, &key, bytes).await.map_err(told) })
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Doing<'_, ()> {
+        Box::pin(async move {
+            let now = Timestamp::now();
+            let entry = |Write { bucket, key, value, lifetime }| {
+                let bucket = self.place(bucket).name.to_owned();
+                EntryWrite { bucket, key, value, expires_at: after(now, lifetime) }
+            };
+            let writes: Vec<EntryWrite> = writes.into_iter().map(entry).collect();
+            self.storage.write_entries(&self.tenant, &writes).await.map_err(told)
+        })
+    }
+
+    fn increment(&self, bucket: Bucket, key: String, delta: i64, lifetime: Option<Duration>) -> Doing<'_, i64> {
+        Box::pin(async move {
+            let (place, now) = (self.place(bucket), Timestamp::now());
+            self.storage.increment(place, &key, delta, after(now, lifetime), now).await.map_err(told)
+        })
+    }
+
+    fn swap(&self, seen: Option<Version>, write: Write) -> Doing<'_, bool> {
+        Box::pin(async move {
+            let Write { bucket, key, value, lifetime } = write;
+            let (place, now, seen) = (self.place(bucket), Timestamp::now(), seen.map(|Version(version)| version));
+            let value = value.unwrap_or_default();
+            self.storage.swap_entry(place, &key, seen, &value, after(now, lifetime), now).await.map_err(told)
+        })
+    }
+}
+
+fn after(now: Timestamp, lifetime: Option<Duration>) -> Option<Timestamp> {
+    lifetime.map(|lifetime| now.checked_add(lifetime).unwrap_or(Timestamp::MAX))
+}
+
+/// What the guest hears; what the database says is for the operator alone.
+fn told(error: StorageError) -> KeyValueError {
+    match error {
+        StorageError::Unavailable { .. } | StorageError::Damaged(_) => {
+            warn!(%error, "a handler's entries cannot be reached");
+            KeyValueError("the store does not answer now".to_owned())
+        }
+        StorageError::NotFound(_)
+        | StorageError::Exists(_)
+        | StorageError::Conflict(_)
+        | StorageError::OverQuota(_)
+        | StorageError::Invalid(_) => KeyValueError(error.to_string()),
+    }
+}
