@@ -63,8 +63,8 @@ impl Quota {
         nodes: 100_000,
         artifacts: 100_000,
         artifact_bytes: 1_024 * GIB,
-        kv_keys: 10_000_000,
-        kv_bytes: 64 * GIB,
+        kv_keys: 1_000_000,
+        kv_bytes: 16 * GIB,
     };
 
     /// This quota, with what `overrides` sets put in its place.
@@ -167,7 +167,7 @@ pub struct Overrides {
     pub artifact_size: Option<ByteSize>,
     /// See [`Quota::kv_keys`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 10000000)]
+    #[schema(minimum = 1, maximum = 1000000)]
     pub kv_keys: Option<u32>,
     /// See [`Quota::kv_bytes`].
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]

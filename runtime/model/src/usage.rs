@@ -62,4 +62,8 @@ pub struct TenantUsage {
     pub artifacts: u64,
     /// Their bytes.
     pub artifact_bytes: u64,
+    /// Entries of the key-value store; those that have expired count until they are removed.
+    pub kv_keys: u64,
+    /// Their bytes, keys and values.
+    pub kv_bytes: u64,
 }

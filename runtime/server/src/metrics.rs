@@ -30,6 +30,7 @@ pub(crate) struct Meter {
     runs: [AtomicU64; OUTCOMES],
     /// In the order of [`CALL_RESULTS`].
     calls: [AtomicU64; CALL_RESULTS.len()],
+    kv_calls: AtomicU64,
     times: Arc<Times>,
 }
 
@@ -63,7 +64,7 @@ impl Meter {
     pub(crate) fn new(times: Arc<Times>) -> Self {
         let (runs, calls) =
             ([const { AtomicU64::new(0) }; OUTCOMES], [const { AtomicU64::new(0) }; CALL_RESULTS.len()]);
-        Self { runs, calls, times }
+        Self { runs, calls, kv_calls: AtomicU64::new(0), times }
     }
 
     /// The times of the tenant's.
@@ -86,6 +87,9 @@ impl Meter {
                 calls.fetch_add(1, Ordering::Relaxed);
             }
         }
+        if run.usage.kv_calls > 0 {
+            self.kv_calls.fetch_add(run.usage.kv_calls, Ordering::Relaxed);
+        }
         if let Some(waited) = waited {
             self.times.wall.observe(run.usage.wall_time.as_secs_f64());
             self.times.cpu.observe(run.usage.cpu_time.as_secs_f64());
@@ -98,6 +102,11 @@ impl Meter {
         let counted =
             CALL_RESULTS.into_iter().zip(&self.calls).map(|(result, calls)| (result, calls.load(Ordering::Relaxed)));
         counted.filter(|(_, calls)| *calls > 0)
+    }
+
+    /// The operations of the key-value store; nothing of a node that makes none.
+    fn kv_calls(&self) -> Option<u64> {
+        Some(self.kv_calls.load(Ordering::Relaxed)).filter(|calls| *calls > 0)
     }
 
     /// The runs by the name of their outcome and its blame. What never happened is left out, but for replies.

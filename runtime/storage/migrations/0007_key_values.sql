@@ -14,4 +14,7 @@ CREATE TABLE key_values (
     PRIMARY KEY (tenant, bucket, key)
 );
 
+-- What a tenant has is counted along this, without a look at the values.
+CREATE INDEX key_values_by_tenant ON key_values (tenant, bytes);
+
 CREATE INDEX key_values_by_expiry ON key_values (expires_at) WHERE expires_at IS NOT NULL;

@@ -43,6 +43,8 @@ impl Storage {
         let row = self.database.read(doing, query.fetch_one(&self.database.pool)).await?;
         usage.artifacts = number(&row, "artifacts")?;
         usage.artifact_bytes = number(&row, "bytes")?;
+        let entries = self.weigh_entries(tenant).await?;
+        (usage.kv_keys, usage.kv_bytes) = (entries.keys, entries.bytes);
         Ok(usage)
     }
 }

@@ -277,6 +277,8 @@ fn entries_are_read_and_set_at_a_shell() {
     shell.does(&format!("kv delete greeting --yes {at}"));
     assert_eq!(run(&server, &both), [ok(&Value::Null), ok(&json!("shared"))]);
 
+    let usage = server.manage("/v1/tenants/acme/usage").json();
+    assert_eq!(usage["kv_keys"], 5, "n, gone until its row is removed, bytes, code and the shared greeting: {usage}");
     let audit = server.manage("/v1/tenants/acme/audit").json();
     assert_eq!(audit["entries"][0]["action"], "entry.delete");
     assert!(!audit.to_string().contains("123456"), "{audit}");

@@ -195,6 +195,7 @@ fn an_import_that_is_not_served_is_refused_by_name() {
         ("incoming http", import("wasi:http/incoming-handler@0.2.0")),
         ("preview 3", import("wasi:clocks/monotonic-clock@0.3.0")),
         ("unknown WASI", import("wasi:nn/graph@0.2.0")),
+        ("an older draft", import("wasi:keyvalue/store@0.2.0-draft")),
         ("another tenant's", import("acme:billing/secrets")),
     ];
     insta::assert_snapshot!(problems(&cases), @"
@@ -205,6 +206,7 @@ fn an_import_that_is_not_served_is_refused_by_name() {
     incoming http: imports wasi:http/incoming-handler@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     preview 3: imports wasi:clocks/monotonic-clock@0.3.0, which codenode does not offer: codenode serves WASI 0.2; build for wasm32-wasip2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     unknown WASI: imports wasi:nn/graph@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    an older draft: imports wasi:keyvalue/store@0.2.0-draft, which codenode does not offer: it serves store, atomics and batch of wasi:keyvalue@0.2.0-draft2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     another tenant's: imports acme:billing/secrets, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
     ");
 }

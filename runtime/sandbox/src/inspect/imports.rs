@@ -145,3 +145,26 @@ fn advice(name: &str) -> &'static str {
         "only interfaces of WASI 0.2 and codenode:node can be imported"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_sdks_core_module_imports_is_of_its_interface() {
+        let imports = [
+            "codenode:node/log@0.1.0.write",
+            "wasi:logging/logging@0.1.0-draft.log",
+            "wasi:keyvalue/store@0.2.0-draft2.open",
+            "wasi:keyvalue/store@0.2.0-draft2.[method]bucket.get",
+            "wasi:keyvalue/atomics@0.2.0-draft2.[static]cas.new",
+            "wasi:io/poll@0.2.6.[method]pollable.block",
+        ];
+        let mut census = Census::default();
+        census.has_component_type = true;
+        census.imports = imports.map(str::to_owned).to_vec();
+        for import in offers(&census) {
+            assert_eq!(import.offer, Offer::Served, "{}", import.name);
+        }
+    }
+}

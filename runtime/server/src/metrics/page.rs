@@ -121,6 +121,10 @@ fn nodes(page: &mut Page<'_>, directory: &Directory) -> fmt::Result {
         })
     });
     page.count("http_calls", "Requests that handlers made over HTTP", calls)?;
+    let kv_calls = nodes.iter().filter_map(|live| {
+        Some(([("tenant", live.tenant.as_str()), ("node", live.node.as_str())], live.meter.kv_calls()?))
+    });
+    page.count("kv_calls", "Operations of the key-value store that handlers made", kv_calls)?;
     let conditions = [Condition::Live, Condition::Outdated, Condition::Unavailable].map(|condition| {
         let count = nodes.iter().filter(|live| live.condition() == condition).count();
         ([("condition", condition.name())], ConstGauge::new(wide(count)))

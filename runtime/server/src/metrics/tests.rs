@@ -27,7 +27,12 @@ fn take_over(state: &State, text: &str) {
 }
 
 fn count(state: &State, tenant: &str, node: &str, outcome: Outcome, waited: Option<Duration>) {
-    let usage = Usage { wall_time: Duration::from_millis(3), cpu_time: Duration::from_micros(700), ..Usage::default() };
+    let usage = Usage {
+        wall_time: Duration::from_millis(3),
+        cpu_time: Duration::from_micros(700),
+        kv_calls: 3,
+        ..Usage::default()
+    };
     let call = |refused: bool, failed: bool| HttpCall {
         method: "GET".to_owned(),
         origin: "https://a.example".to_owned(),
@@ -77,6 +82,8 @@ async fn runs_are_counted_by_node_and_cause_and_times_by_tenant() {
     assert_eq!(runs(one, r#"outcome="reply",blame="""#), Some(2.0));
     let calls = |result: &str| of(&format!("codenode_http_calls_total{{{one},result=\"{result}\"}}"));
     assert_eq!(["answered", "refused", "failed"].map(calls), [Some(5.0), Some(5.0), Some(10.0)]);
+    assert_eq!(of(&format!("codenode_kv_calls_total{{{one}}}")), Some(15.0));
+    assert_eq!(of(r#"codenode_kv_calls_total{tenant="other",node="TWO"}"#), None);
     assert_eq!(runs(one, r#"outcome="trap",blame="author""#), Some(1.0));
     assert_eq!(runs(one, r#"outcome="internal",blame="host""#), Some(1.0));
     assert_eq!(runs(one, r#"outcome="over_quota",blame="host""#), Some(1.0));
