@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use model::NodeId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
@@ -78,9 +78,15 @@ struct Listed {
 
 #[derive(Deserialize)]
 struct Told {
-    text: Option<String>,
-    base64: Option<String>,
+    value: Value,
     expires_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Value {
+    Text(String),
+    Base64(String),
 }
 
 impl Kv {
@@ -135,11 +141,10 @@ fn get(key: &str, at: &Bucket) -> anyhow::Result<ExitCode> {
         answer.show(&client, |_, _: Told| Ok(()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Told { text, base64, expires_at } = answer.read()?;
-    let value = match (text, base64) {
-        (Some(text), _) => text.into_bytes(),
-        (None, Some(base64)) => STANDARD.decode(base64)?,
-        (None, None) => Vec::new(),
+    let Told { value, expires_at } = answer.read()?;
+    let value = match value {
+        Value::Text(text) => text.into_bytes(),
+        Value::Base64(base64) => STANDARD.decode(base64)?,
     };
     let mut out = std::io::stdout();
     if out.is_terminal() {
@@ -158,7 +163,7 @@ fn set(key: &str, value: Option<String>, ttl: Option<Duration>, at: &Bucket) -> 
     let client = at.of.client()?;
     let value = value.map_or_else(read_input, |value| Ok(value.into_bytes()))?;
     let ttl = ttl.map(|ttl| humantime::format_duration(ttl).to_string());
-    let wanted = json!({ "base64": STANDARD.encode(value), "ttl": ttl });
+    let wanted = json!({ "value": Value::Base64(STANDARD.encode(value)), "ttl": ttl });
     client.replace(&at.path(&client, "entry", &[("key", key)])?, &wanted)?;
     let mut out = anstream::stdout();
     if client.json() {

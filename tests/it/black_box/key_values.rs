@@ -267,9 +267,9 @@ fn entries_are_read_and_set_at_a_shell() {
     shell.type_in(&format!("kv set bytes {at}"), &[0xff, 0, 0x0a]).exits(0);
     shell.does(&format!("kv set code 123456 --ttl 5m {at}"));
     assert_eq!(kept(&server, "greeting"), "hi");
-    assert_eq!(shell.json(&format!("kv get bytes {at}"))["base64"], "/wAK");
+    assert_eq!(shell.json(&format!("kv get bytes {at}"))["value"]["base64"], "/wAK");
     let code = shell.json(&format!("kv get code {at}"));
-    assert!(code["text"] == "123456" && code["expires_at"].is_string(), "{code}");
+    assert!(code["value"]["text"] == "123456" && code["expires_at"].is_string(), "{code}");
 
     shell.does("kv set greeting shared");
     let both = json!([get("greeting"), { "op": "get", "bucket": "tenant", "key": "greeting" }]);

@@ -1,5 +1,6 @@
 //! What handlers keep, read and set by hand: in a node's bucket, or without a node in the one that all nodes of its tenant share.
 
+use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,23 +56,29 @@ pub(super) struct Place {
     key: String,
 }
 
-/// What is kept under a key: a text, or bytes that are none.
+/// What is kept under a key.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Entry {
     key: String,
-    text: Option<String>,
-    base64: Option<String>,
+    value: Value,
     /// `null`: it is kept until it is deleted.
     expires_at: Option<Timestamp>,
 }
 
-/// Either `text` or `base64`.
+/// A value: as text, or in base64 where it is none.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = EntryValue)]
+pub(super) enum Value {
+    Text(String),
+    Base64(String),
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewEntry)]
 pub(super) struct Wanted {
-    text: Option<String>,
-    base64: Option<String>,
+    value: Value,
     /// How long it is kept, such as `5m`; absent: until it is deleted.
     #[serde(default, with = "humantime_serde::option")]
     #[schema(value_type = Option<String>)]
@@ -110,11 +117,9 @@ pub(super) async fn show(
     let Some(entry) = found.into_iter().next().flatten() else {
         return Err(Problem::not_found(format!("there is no entry {}", key.escape_debug())));
     };
-    let (text, base64) = match String::from_utf8(entry.value) {
-        Ok(text) => (Some(text), None),
-        Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
-    };
-    Ok(Json(Entry { key, text, base64, expires_at: entry.expires_at }))
+    let base64 = |error: FromUtf8Error| Value::Base64(STANDARD.encode(error.as_bytes()));
+    let value = String::from_utf8(entry.value).map_or_else(base64, Value::Text);
+    Ok(Json(Entry { key, value, expires_at: entry.expires_at }))
 }
 
 /// `PUT …/entry`
@@ -126,7 +131,7 @@ pub(super) async fn set(
     Body(wanted): Body<Wanted>,
 ) -> Result<Done, Problem> {
     must_be_key(&key)?;
-    let value = wanted.value()?;
+    let value = wanted.value.bytes()?;
     if value.len() > MAX_VALUE_BYTES {
         return Err(Problem::invalid(format!("the value has {} bytes: the most is {MAX_VALUE_BYTES}", value.len())));
     }
@@ -157,14 +162,13 @@ pub(super) async fn delete(
     Ok(Done)
 }
 
-impl Wanted {
-    fn value(&self) -> Result<Vec<u8>, Problem> {
-        match (&self.text, &self.base64) {
-            (Some(text), None) => Ok(text.clone().into_bytes()),
-            (None, Some(base64)) => {
+impl Value {
+    fn bytes(self) -> Result<Vec<u8>, Problem> {
+        match self {
+            Self::Text(text) => Ok(text.into_bytes()),
+            Self::Base64(base64) => {
                 STANDARD.decode(base64).map_err(|error| Problem::invalid(format!("`base64` is none: {error}")))
             }
-            (Some(_), Some(_)) | (None, None) => Err(Problem::invalid("give either `text` or `base64`")),
         }
     }
 }
