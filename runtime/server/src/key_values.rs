@@ -22,6 +22,9 @@ const COUNT_TIME: Duration = Duration::from_secs(60);
 /// The same where there is none.
 const FULL_TIME: Duration = Duration::from_secs(1);
 
+/// Between two lines of the log about the same tenant.
+const WARN_TIME: Duration = Duration::from_secs(10);
+
 /// The buckets of one host's nodes.
 pub(crate) struct KeyValues {
     storage: Storage,
@@ -32,6 +35,8 @@ pub(crate) struct KeyValues {
 struct Allowance {
     quota: ArcSwap<Quota>,
     counted: AsyncMutex<Option<Counted>>,
+    /// When the log was last told that its entries cannot be reached.
+    warned: Mutex<Option<Instant>>,
 }
 
 /// What it has, as far as this host knows.
@@ -79,7 +84,8 @@ impl KeyValues {
         if let Some(allowance) = tenants.get(tenant).and_then(Weak::upgrade) {
             return allowance;
         }
-        let allowance = Arc::new(Allowance { quota: ArcSwap::from_pointee(*quota), counted: AsyncMutex::default() });
+        let quota = ArcSwap::from_pointee(*quota);
+        let allowance = Arc::new(Allowance { quota, counted: AsyncMutex::default(), warned: Mutex::default() });
         tenants.retain(|_, allowance| allowance.strong_count() > 0);
         tenants.insert(tenant.clone(), Arc::downgrade(&allowance));
         allowance
@@ -149,10 +155,36 @@ impl Buckets {
     }
 }
 
+impl Buckets {
+    /// What the guest hears; what the database says is for the operator alone.
+    fn told(&self, error: &StorageError) -> KeyValueError {
+        match error {
+            StorageError::Unavailable { .. } | StorageError::Damaged(_) => {
+                self.warn(error);
+                KeyValueError("the store does not answer now".to_owned())
+            }
+            StorageError::NotFound(_)
+            | StorageError::Exists(_)
+            | StorageError::Conflict(_)
+            | StorageError::OverQuota(_)
+            | StorageError::Invalid(_) => KeyValueError(error.to_string()),
+        }
+    }
+
+    /// Handlers may ask as often as they like, so each tenant's are heard of once in a while.
+    fn warn(&self, error: &StorageError) {
+        let mut warned = self.allowance.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() > WARN_TIME) {
+            *warned = Some(Instant::now());
+            warn!(tenant = %self.tenant, %error, "what handlers keep cannot be reached");
+        }
+    }
+}
+
 impl KeyValue for Buckets {
     fn get(&self, bucket: Bucket, keys: Vec<String>) -> Doing<'_, Vec<Option<Entry>>> {
         Box::pin(async move {
-            let entries = self.entries(bucket, &keys).await.map_err(told)?.into_iter();
+            let entries = self.entries(bucket, &keys).await.map_err(|error| self.told(&error))?.into_iter();
             let known = |entry: storage::Entry| Entry { value: entry.value, version: Version(entry.version) };
             Ok(entries.map(|entry| entry.map(known)).collect())
         })
@@ -161,12 +193,15 @@ impl KeyValue for Buckets {
     fn list(&self, bucket: Bucket, after: Option<String>) -> Doing<'_, Vec<String>> {
         Box::pin(async move {
             let place = self.place(bucket);
-            self.storage.entry_keys(place, "", after.as_deref(), MAX_LISTED, Timestamp::now()).await.map_err(told)
+            self.storage
+                .entry_keys(place, "", after.as_deref(), MAX_LISTED, Timestamp::now())
+                .await
+                .map_err(|error| self.told(&error))
         })
     }
 
     fn reserve(&self, bucket: Bucket, key: String, bytes: u64) -> Doing<'_, ()> {
-        Box::pin(async move { self.take_room(bucket, &key, bytes).await.map_err(told) })
+        Box::pin(async move { self.take_room(bucket, &key, bytes).await.map_err(|error| self.told(&error)) })
     }
 
     fn write(&self, writes: Vec<Write>) -> Doing<'_, ()> {
@@ -177,14 +212,17 @@ impl KeyValue for Buckets {
                 EntryWrite { bucket, key, value, expires_at: after(now, lifetime) }
             };
             let writes: Vec<EntryWrite> = writes.into_iter().map(entry).collect();
-            self.storage.write_entries(&self.tenant, &writes).await.map_err(told)
+            self.storage.write_entries(&self.tenant, &writes).await.map_err(|error| self.told(&error))
         })
     }
 
     fn increment(&self, bucket: Bucket, key: String, delta: i64, lifetime: Option<Duration>) -> Doing<'_, i64> {
         Box::pin(async move {
             let (place, now) = (self.place(bucket), Timestamp::now());
-            self.storage.increment(place, &key, delta, after(now, lifetime), now).await.map_err(told)
+            self.storage
+                .increment(place, &key, delta, after(now, lifetime), now)
+                .await
+                .map_err(|error| self.told(&error))
         })
     }
 
@@ -193,26 +231,14 @@ impl KeyValue for Buckets {
             let Write { bucket, key, value, lifetime } = write;
             let (place, now, seen) = (self.place(bucket), Timestamp::now(), seen.map(|Version(version)| version));
             let value = value.unwrap_or_default();
-            self.storage.swap_entry(place, &key, seen, &value, after(now, lifetime), now).await.map_err(told)
+            self.storage
+                .swap_entry(place, &key, seen, &value, after(now, lifetime), now)
+                .await
+                .map_err(|error| self.told(&error))
         })
     }
 }
 
 fn after(now: Timestamp, lifetime: Option<Duration>) -> Option<Timestamp> {
     lifetime.map(|lifetime| now.checked_add(lifetime).unwrap_or(Timestamp::MAX))
-}
-
-/// What the guest hears; what the database says is for the operator alone.
-fn told(error: StorageError) -> KeyValueError {
-    match error {
-        StorageError::Unavailable { .. } | StorageError::Damaged(_) => {
-            warn!(%error, "a handler's entries cannot be reached");
-            KeyValueError("the store does not answer now".to_owned())
-        }
-        StorageError::NotFound(_)
-        | StorageError::Exists(_)
-        | StorageError::Conflict(_)
-        | StorageError::OverQuota(_)
-        | StorageError::Invalid(_) => KeyValueError(error.to_string()),
-    }
 }

@@ -1,6 +1,7 @@
 //! What handlers keep: who sees it and when, for how long, how much of it, and on which host.
 
 use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -240,6 +241,7 @@ fn a_run_whose_writes_cannot_be_kept_does_not_reply() {
     run(&host, &json!([set("a", "1")]));
 
     cable.cut();
+    let cut = Instant::now();
     let unkept = host.send("keeper", &plan(&json!([set("a", "2")])));
     assert_eq!((unkept.status, unkept.cause()), (503, Some("unavailable")), "{}", unkept.body);
     let unread = run(&host, &json!([get("a"), increment("n")]));
@@ -247,6 +249,9 @@ fn a_run_whose_writes_cannot_be_kept_does_not_reply() {
         assert_eq!((&refused["error"], &refused["text"]), (&json!("other"), &json!("the store does not answer now")));
     }
     assert_eq!(run(&host, &json!([])), Vec::<Value>::new(), "who keeps nothing is served");
+
+    let warnings = host.log_lines("what handlers keep cannot be reached").len();
+    assert!((1..=1 + cut.elapsed().as_secs() / 10).contains(&(warnings as u64)), "{warnings}, however often they ask");
 
     cable.mend();
     let found = host.wait_for("the store", || run(&host, &json!([get("a")]))[0].get("ok").cloned());
