@@ -125,7 +125,10 @@ impl Storage {
                 }
                 let query =
                     sqlx::query("SELECT fingerprint, sealed FROM idempotency_keys WHERE actor = $1 AND digest = $2");
-                of_key(query, claim).fetch_all(&mut *transaction).await.map(Some).map_err(failed(doing))
+                let rows = of_key(query, claim).fetch_all(&mut *transaction).await.map_err(failed(doing))?;
+                // The row stays locked until this has reached the database, and what is locked is not swept.
+                transaction.rollback().await.map_err(failed(doing))?;
+                Ok(Some(rows))
             })
             .await?;
         taken.map_or(Ok(IdempotencyStanding::Ours), |rows| self.standing(&rows, claim))
