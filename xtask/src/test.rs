@@ -18,6 +18,7 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("set-up: valgrind", toolchains::valgrind)?;
     steps.step("set-up: strace", toolchains::strace)?;
     steps.step("set-up: schemathesis", || toolchains::schemathesis().map(drop))?;
+    steps.step("set-up: an authorization server", || toolchains::oidc_provider().map(drop))?;
     services::set_up(steps)?;
     steps.step("format", || Program::cargo().args(["fmt", "--all", "--check"]).run())?;
     steps.step("lints", || {

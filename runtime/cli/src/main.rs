@@ -1,6 +1,7 @@
 //! The `codenode` command: every subcommand is one file, and says in its error what to do next.
 
 mod compile_artifact;
+mod connection;
 mod delivery;
 mod deploy;
 mod event;
@@ -78,6 +79,8 @@ enum Command {
     Node(node::Node),
     /// Set, list and delete the secrets that a node's events are signed with
     Secret(secret::Secret),
+    /// Set, try, list and delete credentials for services that handlers never see
+    Connection(connection::Connection),
     /// List, read, set and delete what handlers keep in the key-value store
     Kv(kv::Kv),
     /// List, make and delete keys of the server's API
@@ -118,6 +121,7 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Node(node) => node.run(),
         Command::Secret(secret) => secret.run(),
+        Command::Connection(connection) => connection.run(),
         Command::Kv(kv) => kv.run(),
         Command::Key(key) => key.run(),
         Command::Tenant(tenant) => tenant.run(),

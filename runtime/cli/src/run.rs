@@ -1,12 +1,16 @@
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow, bail};
 use bytesize::ByteSize;
 use ipnet::IpNet;
-use model::{Event, Grant, Limits, Outcome, Overrides, Quota, TenantId};
+use model::{ConnectionName, ConnectionSettings, Event, Grant, Limits, Outcome, Overrides, Quota, TenantId};
 use sandbox::{Grants, PrepareError};
+use serde::Deserialize;
 use serde_json::json;
 use server::Reach;
 use server::config::{Egress, Tenant};
@@ -40,6 +44,10 @@ pub(crate) struct Run {
     /// A private network that it may reach besides the public Internet, such as `127.0.0.0/8`; may be said several times
     #[arg(long = "private-network", value_name = "NETWORK")]
     private_networks: Vec<IpNet>,
+    /// Connections that it may be granted: a TOML file with a table for each, of what the server's API takes, such as
+    /// `crm = { settings = { origin = "https://api.example.com", credential = { kind = "bearer" } }, secret = "…" }`
+    #[arg(long, value_name = "FILE")]
+    connections: Option<PathBuf>,
     /// Where entries of the key-value store are kept [default: nowhere, so that each run begins with none]
     #[arg(long, value_name = "FOLDER")]
     entries: Option<PathBuf>,
@@ -52,6 +60,7 @@ impl Run {
     /// Exit code 0 for a reply, 1 for a bot break.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let limits = self.limits()?;
+        self.must_have_connections()?;
         let artifact = local::read_artifact(&self.artifact)?;
         let event = Event::parse(self.event.read()?)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -60,11 +69,12 @@ impl Run {
         let sandbox = local::sandbox(self.cache_dir)?;
         let prepared = runtime.block_on(sandbox.prepare(&artifact)).map_err(|error| match error {
             PrepareError::Refused(problems) => {
-                anyhow::anyhow!("codenode refuses {}:\n  - it {}", self.artifact.display(), problems.join("\n  - it "))
+                anyhow!("codenode refuses {}:\n  - it {}", self.artifact.display(), problems.join("\n  - it "))
             }
             PrepareError::Busy | PrepareError::Host(_) => error.into(),
         })?;
-        let run = runtime.block_on(sandbox.run(&prepared, &event, &limits, &grants, &CancellationToken::new()));
+        let mut run = runtime.block_on(sandbox.run(&prepared, &event, &limits, &grants, &CancellationToken::new()));
+        grants.redact(&mut run);
         let mut out = anstream::stdout();
         if self.json {
             let json = json!({
@@ -94,7 +104,17 @@ impl Run {
         let networks = Tenant { private_networks: self.private_networks.clone(), ..Tenant::default() };
         gateway.open_networks(&[(tenant.clone(), networks)].into());
         let reach = Reach::with_entries_in(entries, gateway).await?;
+        self.connections.as_deref().map_or(Ok(()), |file| connect(&reach, &tenant, file))?;
         Ok(reach.grants(&tenant, &"LOCAL".parse()?, &Quota::DEFAULT, &self.grants))
+    }
+
+    /// Without their connections, grants of them would do nothing.
+    fn must_have_connections(&self) -> anyhow::Result<()> {
+        let missing = self.grants.iter().find(|grant| matches!(grant, Grant::Connection(_)));
+        match missing.filter(|_| self.connections.is_none()) {
+            Some(grant) => bail!("{grant} takes --connections FILE, which says where it leads and what its secret is"),
+            None => Ok(()),
+        }
     }
 
     fn limits(&self) -> anyhow::Result<Limits> {
@@ -106,6 +126,23 @@ impl Run {
         };
         Limits::DEFAULT
             .with(&overrides)
-            .map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+            .map_err(|errors| anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
     }
+}
+
+/// Connections by their names, as the API takes them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    settings: ConnectionSettings,
+    secret: String,
+}
+
+fn connect(reach: &Reach, tenant: &TenantId, file: &Path) -> anyhow::Result<()> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let wanted: BTreeMap<ConnectionName, Wanted> =
+        toml::from_str(&text).map_err(|error| anyhow!("{shown} does not describe connections: {}", error.message()))?;
+    let connections = wanted.into_iter().map(|(name, Wanted { settings, secret })| (name, settings, secret));
+    reach.connect(tenant, connections).with_context(|| format!("{shown} cannot be used"))
 }

@@ -7,7 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::KeyValueGrant;
+use crate::{ConnectionName, KeyValueGrant, Origin};
 
 /// A grant is never longer than this when it is written.
 const MAX_BYTES: usize = 512;
@@ -17,6 +17,8 @@ const MAX_BYTES: usize = 512;
 pub enum Grant {
     /// Requests to one origin.
     Http(HttpGrant),
+    /// Requests to the origin of a connection, with its credential.
+    Connection(ConnectionName),
     /// Entries of one bucket.
     KeyValue(KeyValueGrant),
 }
@@ -25,11 +27,9 @@ pub enum Grant {
 /// behind it, by these only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HttpGrant {
-    is_https: bool,
-    /// As a URL has it: in lower case, names in ASCII, addresses in one spelling. Where `below`, the name above all that are meant.
-    host: String,
+    /// Where `below`, of the name above all that are meant.
+    origin: Origin,
     below: bool,
-    port: u16,
     /// None: every one of them.
     methods: Vec<Method>,
 }
@@ -83,7 +83,7 @@ impl Grant {
     /// What it is a part of.
     pub const fn family(&self) -> Family {
         match self {
-            Self::Http(_) => Family::Http,
+            Self::Http(_) | Self::Connection(_) => Family::Http,
             Self::KeyValue(_) => Family::KeyValue,
         }
     }
@@ -97,51 +97,27 @@ impl HttpGrant {
 
     /// Whether `url` is of an origin that is meant.
     pub fn is_origin_of(&self, url: &Url) -> bool {
-        let scheme = if self.is_https { "https" } else { "http" };
-        url.scheme() == scheme && url.port_or_known_default() == Some(self.port) && self.has_host(url)
-    }
-
-    fn has_host(&self, url: &Url) -> bool {
-        match url.host() {
-            Some(Host::Domain(name)) if self.below => {
-                name.strip_suffix(self.host.as_str()).is_some_and(|below| below.len() > 1 && below.ends_with('.'))
-            }
-            Some(host) => !self.below && host.to_string() == self.host,
-            None => false,
-        }
+        if self.below { self.origin.is_above(url) } else { self.origin.is_of(url) }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
         let (origin, methods) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let with_scheme = if origin.contains("://") { origin.to_owned() } else { format!("https://{origin}") };
-        let below = with_scheme.contains("://*.");
-        let url = Url::parse(&with_scheme.replacen("://*.", "://", 1))
-            .map_err(|error| format!("{origin} is no origin ({error})"))?;
-        let is_https = match url.scheme() {
-            "https" => true,
-            "http" => false,
-            other => return Err(format!("{other} is not served: use https or http")),
-        };
-        let is_bare = matches!(url.path(), "" | "/")
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if !is_bare {
-            return Err("an origin has a scheme, a host and a port, and nothing else".to_owned());
-        }
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err("it has no host".to_owned());
-        };
-        if host.to_string().contains('*') {
+        let below = origin.starts_with("*.") || origin.contains("://*.");
+        let read = Origin::read(&origin.replacen("*.", "", usize::from(below)));
+        let read = read.map_err(|why| format!("{origin} is no origin ({why})"))?;
+        if read.host().contains('*') {
             return Err("a `*` stands for all names below one, as in *.example.com".to_owned());
         }
-        if below && !matches!(host, Host::Domain(name) if name.trim_end_matches('.').contains('.')) {
+        if below && !is_name_of_two_parts(read.host()) {
             return Err("a `*` must stand before a name of two parts at the least".to_owned());
         }
-        let (host, methods) = (host.to_string(), parse_methods(methods)?);
-        Ok(Self { is_https, host, below, port, methods })
+        Ok(Self { origin: read, below, methods: parse_methods(methods)? })
     }
+}
+
+fn is_name_of_two_parts(host: &str) -> bool {
+    let is_name = matches!(Host::parse(host), Ok(Host::Domain(_)));
+    is_name && host.trim_end_matches('.').contains('.')
 }
 
 fn parse_methods(text: &str) -> Result<Vec<Method>, String> {
@@ -172,10 +148,14 @@ impl FromStr for Grant {
         }
         match text.trim().split_once(':') {
             Some(("http", origin)) => HttpGrant::parse(origin.trim()).map(Self::Http).map_err(error),
+            Some(("connection", name)) => match name.trim().parse() {
+                Ok(name) => Ok(Self::Connection(name)),
+                Err(wrong) => Err(error(wrong.to_string())),
+            },
             Some(("kv", bucket)) => bucket.trim().parse().map(Self::KeyValue).map_err(error),
             Some(_) | None => Err(error(
-                "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET, or as kv:node, \
-                 kv:tenant or kv:tenant read"
+                "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET, as \
+                 connection:NAME, or as kv:node, kv:tenant or kv:tenant read"
                     .to_owned(),
             )),
         }
@@ -186,6 +166,7 @@ impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(grant) => write!(f, "http:{grant}"),
+            Self::Connection(name) => write!(f, "connection:{name}"),
             Self::KeyValue(grant) => write!(f, "kv:{grant}"),
         }
     }
@@ -193,11 +174,8 @@ impl fmt::Display for Grant {
 
 impl fmt::Display for HttpGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, default_port) = if self.is_https { ("https", 443) } else { ("http", 80) };
-        write!(f, "{scheme}://{}{}", if self.below { "*." } else { "" }, self.host)?;
-        if self.port != default_port {
-            write!(f, ":{}", self.port)?;
-        }
+        let origin = self.origin.to_string();
+        f.write_str(&if self.below { origin.replacen("://", "://*.", 1) } else { origin })?;
         for (at, method) in self.methods.iter().enumerate() {
             write!(f, "{}{}", if at == 0 { ' ' } else { ',' }, method.name())?;
         }
@@ -231,7 +209,7 @@ impl PartialSchema for Grant {
     fn schema() -> RefOr<Schema> {
         Object::builder()
             .schema_type(Type::String)
-            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `kv:node` or `kv:tenant`, with `read` \
+            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `connection:NAME`; `kv:node` or `kv:tenant`, with `read` \
                  behind it if nothing may be changed."))
             .max_length(Some(MAX_BYTES))
             .examples(["http:https://api.example.com GET,POST"])
@@ -264,6 +242,7 @@ mod tests {
             ("http:http://0x7f.1:8080", "http:http://127.0.0.1:8080"),
             ("http:[::1]", "http:https://[::1]"),
             (" http: *.example.com POST, GET,GET ", "http:https://*.example.com GET,POST"),
+            ("connection: crm", "connection:crm"),
         ] {
             assert_eq!(grant(text).to_string(), written, "{text}");
             assert_eq!(grant(written).to_string(), written);
@@ -275,6 +254,8 @@ mod tests {
         for (text, why) in [
             ("", "write it as http:ORIGIN"),
             ("api.example.com", "write it as http:ORIGIN"),
+            ("connection:", "is not a valid id"),
+            ("connection:a b", "is not a valid id"),
             ("kv:x", "there is no bucket `x`"),
             ("kv:node write", "write is no way to open a bucket"),
             ("smtp:x", "write it as http:ORIGIN"),

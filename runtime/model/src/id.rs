@@ -88,6 +88,11 @@ text_id! {
     NodeId
 }
 
+text_id! {
+    /// A connection's name, unique within its tenant.
+    ConnectionName
+}
+
 /// One run's id: a UUID version 7, so that ids sort by the time of their run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[schema(value_type = String, format = "uuid")]

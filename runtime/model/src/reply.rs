@@ -77,6 +77,13 @@ impl Reply {
         self.status
     }
 
+    /// The reply as a record shows it: this text, from which secrets were taken. Where it is no reply any more, nothing is shown of it.
+    #[must_use]
+    pub fn redacted(&self, json: String) -> Self {
+        let nothing = || format!(r#"{{"status":{},"response":["[redacted]"]}}"#, self.status);
+        Self::parse(json).unwrap_or_else(|_| Self { json: nothing(), status: self.status })
+    }
+
     /// The messages, as a chat would show them.
     pub fn messages(&self) -> Vec<Message> {
         #[derive(serde::Deserialize)]

@@ -1,15 +1,23 @@
 //! The way out, as the sandbox needs it. It decides what may leave; whoever embeds it resolves names, checks addresses and connects.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use url::Url;
 
 /// Sends the requests of guests.
 pub trait Egress: Send + Sync {
     /// Sends one request, whose URL is absolute, whose origin is granted and whose headers are such as a guest may set; follows no redirect.
     /// The caller stops to wait by dropping the future or the body.
     fn send(&self, request: http::Request<RequestBody>) -> Sending<'_>;
+
+    /// The way out for a request to `url` by one of the revision's connections, if one is for its origin: it adds the credential.
+    fn by_connection(&self, url: &Url) -> Option<Arc<dyn Egress>>;
+
+    /// The text without what is secret of the revision's connections; `None`: nothing of it is.
+    fn redact(&self, text: &str) -> Option<String>;
 }
 
 /// A request on its way.
@@ -58,6 +66,8 @@ pub enum Fault {
     HeadersTooLarge,
     /// The connection ended before the response did.
     Incomplete,
+    /// The credential could not be had, so nothing was sent.
+    NoCredential,
 }
 
 impl EgressError {

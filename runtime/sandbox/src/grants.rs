@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Grant, HttpGrant, KeyValueGrant};
+use model::{BotBreak, Grant, HttpGrant, KeyValueGrant, Outcome, Run};
 
 use crate::egress::Egress;
 use crate::key_value::KeyValue;
@@ -19,16 +19,41 @@ pub(crate) struct Granted {
 }
 
 impl Grants {
-    /// These grants; requests go out by `egress`, and entries are in `store`.
+    /// These grants; requests go out by `egress`, which knows the connections that are granted, and entries are in `store`.
     pub fn new(grants: &[Grant], egress: Arc<dyn Egress>, store: Arc<dyn KeyValue>) -> Self {
         let mut granted = Granted { http: Vec::new(), egress, key_value: Vec::new(), store };
         for grant in grants {
             match grant {
                 Grant::Http(grant) => granted.http.push(grant.clone()),
+                Grant::Connection(_) => {}
                 Grant::KeyValue(grant) => granted.key_value.push(*grant),
             }
         }
         Self((!grants.is_empty()).then(|| Arc::new(granted)))
+    }
+
+    /// Takes what is secret out of what is known of a run: a service may have told the guest its credential, and the guest its log. For whoever
+    /// shows a run or keeps a record of it; the platform gets the reply as it is.
+    pub fn redact(&self, run: &mut Run) {
+        let Some(granted) = &self.0 else { return };
+        let redact = |text: &mut String| {
+            if let Some(redacted) = granted.egress.redact(text) {
+                *text = redacted;
+            }
+        };
+        run.log.lines.iter_mut().for_each(|line| redact(&mut line.text));
+        for call in &mut run.http_calls {
+            redact(&mut call.path);
+            call.refused.iter_mut().chain(&mut call.failed).for_each(redact);
+        }
+        match &mut run.outcome {
+            Outcome::BotBreak(BotBreak { detail, .. }) => redact(detail),
+            Outcome::Reply(reply) => {
+                if let Some(redacted) = granted.egress.redact(reply.as_str()) {
+                    *reply = reply.redacted(redacted);
+                }
+            }
+        }
     }
 
     pub(crate) const fn granted(&self) -> Option<&Arc<Granted>> {

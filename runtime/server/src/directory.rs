@@ -326,6 +326,14 @@ impl Scope<'_> {
         }
     }
 
+    /// The one tenant that it is about.
+    pub(crate) const fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::All => None,
+            Self::Tenant(tenant) | Self::Node(tenant, _) => Some(tenant),
+        }
+    }
+
     /// The one node that it is about.
     const fn node(&self) -> Option<&NodeId> {
         match self {

@@ -5,6 +5,7 @@
 mod admission;
 mod artifacts;
 pub mod config;
+mod connections;
 mod deliveries;
 mod descriptors;
 mod directory;

@@ -1,25 +1,28 @@
-//! What handlers may reach: other services through the gateway, and what they keep.
+//! What handlers may reach: other services through the gateway, by connections or without, and what they keep.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use model::{Grant, NodeId, Quota, TenantId};
+use jiff::Timestamp;
+use model::{Actor, Connection, ConnectionName, ConnectionSettings, Grant, NodeId, Quota, TenantId};
 use sandbox::Grants;
-use storage::{MasterKey, ObjectPlace, Place, Storage};
+use storage::{MasterKey, ObjectPlace, OpenConnection, Place, Storage};
 
+use crate::connections::{Connections, Credential};
 use crate::egress::Gateway;
 use crate::key_values::KeyValues;
 
 /// What is behind the grants of one host's revisions.
 pub struct Reach {
     pub(crate) gateway: Gateway,
+    pub(crate) connections: Connections,
     pub(crate) key_values: KeyValues,
 }
 
 impl Reach {
     pub(crate) fn new(gateway: Gateway, storage: &Storage) -> Self {
-        Self { gateway, key_values: KeyValues::new(storage) }
+        Self { gateway, connections: Connections::default(), key_values: KeyValues::new(storage) }
     }
 
     /// For runs without a server: entries are kept in a folder, which is made if absent.
@@ -38,12 +41,33 @@ impl Reach {
         Ok(Self::new(gateway, &storage))
     }
 
+    /// Gives a tenant these connections with their secrets, and no others, for runs without a server.
+    ///
+    /// # Errors
+    /// Names the one that cannot be used, and says why.
+    pub fn connect(
+        &self,
+        tenant: &TenantId,
+        connections: impl IntoIterator<Item = (ConnectionName, ConnectionSettings, String)>,
+    ) -> anyhow::Result<()> {
+        let open = |(name, settings, secret): (ConnectionName, ConnectionSettings, String)| {
+            Credential::new(&settings, &secret).map_err(|why| anyhow::anyhow!("the connection {name}: {why}"))?;
+            let changed_by = Actor::recorded("local".to_owned());
+            let connection = Connection { name, settings, version: 1, changed_at: Timestamp::now(), changed_by };
+            Ok(OpenConnection { tenant: tenant.clone(), connection, secret: secret.into() })
+        };
+        let opened = connections.into_iter().map(open).collect::<anyhow::Result<_>>()?;
+        self.connections.replace(Some(tenant), 0, opened);
+        Ok(())
+    }
+
     /// What a node's revision may reach, of a tenant with this quota.
     pub fn grants(&self, tenant: &TenantId, node: &NodeId, quota: &Quota, grants: &[Grant]) -> Grants {
         if grants.is_empty() {
             return Grants::default();
         }
         let buckets = self.key_values.buckets(tenant, Some(node), quota);
-        Grants::new(grants, self.gateway.client(tenant), Arc::new(buckets))
+        let way_out = self.connections.way_out(tenant, grants, self.gateway.client(tenant));
+        Grants::new(grants, way_out, Arc::new(buckets))
     }
 }

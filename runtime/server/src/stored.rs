@@ -265,6 +265,7 @@ async fn prepare_one(
 /// Puts the nodes of a snapshot into the directory, in one step.
 async fn install(state: &State, scope: Scope<'_>, snapshot: Snapshot, ready: &Ready) {
     let _writer = state.stored.writer.lock().await;
+    state.reach.connections.replace(scope.tenant(), snapshot.sequence, snapshot.connections);
     let old = state.directory.load_full();
     let mut nodes = Vec::with_capacity(snapshot.nodes.len());
     for serving in &snapshot.nodes {

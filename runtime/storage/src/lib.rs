@@ -10,6 +10,7 @@ mod artifacts;
 mod audit;
 mod change;
 mod column;
+mod connections;
 mod database;
 mod deliveries;
 mod error;
@@ -30,6 +31,7 @@ mod unowned;
 mod usage;
 
 pub use artifacts::{Artifact, NewArtifact};
+pub use connections::OpenConnection;
 pub use database::{Listener, Place};
 pub use deliveries::{Claimed, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryStep};
 pub use error::StorageError;

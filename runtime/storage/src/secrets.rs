@@ -95,8 +95,8 @@ impl Storage {
             .await
     }
 
-    /// Seals every secret anew that is sealed with another master key than the first, and says how many there were; and every answer that is
-    /// kept.
+    /// Seals every secret anew that is sealed with another master key than the first, those of connections too, and says how many there were; and
+    /// every answer that is kept.
     ///
     /// # Errors
     /// [`StorageError::Invalid`] where a key that opens one of them is not configured; then nothing has changed.
@@ -124,6 +124,7 @@ impl Storage {
                 .map_err(failed(doing))?;
             resealed += 1;
         }
+        resealed += change.reseal_connections(&self.keyring).await?;
         change.reseal_answers(&self.keyring).await?;
         let subject = format!("{resealed} secrets with the key {}", self.keyring.current());
         change.commit(crate::change::Entry { tenant: None, node: None, action: "keys.rotate", subject }).await?;

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
 use crate::column::{number, optional_parsed, optional_time, parsed, text};
+use crate::connections::{self, OpenConnection, opened};
 use crate::database::Listener;
 use crate::nodes::node as node_of;
 use crate::revisions::revision;
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub sequence: u64,
     /// The tenants that were asked for, or that own what was.
     pub tenants: Vec<Tenant>,
+    /// The connections of these tenants.
+    pub connections: Vec<OpenConnection>,
     /// The nodes that were asked for.
     pub nodes: Vec<Serving>,
 }
@@ -128,17 +131,23 @@ impl Storage {
             "SELECT tenant, node, id, sealed, retires_at FROM webhook_secrets \
              WHERE (tenant = $1 OR $1 = '') AND (node = $2 OR $2 = '') ORDER BY created",
         );
+        let connections = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {} FROM connections WHERE tenant = $1 OR $1 = '' ORDER BY created",
+            connections::COLUMNS
+        )));
         let read = async {
             let mut snapshot = self.database.snapshot().await?;
             let clock = sqlx::query("SELECT sequence FROM clock WHERE id = 1").fetch_one(&mut *snapshot).await?;
             let tenants = tenants.bind(tenant.clone()).fetch_all(&mut *snapshot).await?;
+            let connections = connections.bind(tenant.clone()).fetch_all(&mut *snapshot).await?;
             let nodes = nodes.bind(tenant.clone()).bind(node.clone()).fetch_all(&mut *snapshot).await?;
             let revisions = revisions.bind(tenant.clone()).bind(node.clone()).fetch_all(&mut *snapshot).await?;
             let secrets = secrets.bind(tenant).bind(node).fetch_all(&mut *snapshot).await?;
             snapshot.commit().await?;
-            Ok((clock, tenants, nodes, revisions, secrets))
+            Ok((clock, tenants, connections, nodes, revisions, secrets))
         };
-        let (clock, tenants, nodes, revisions, secrets) = self.database.read("read what serves", read).await?;
+        let (clock, tenants, connections, nodes, revisions, secrets) =
+            self.database.read("read what serves", read).await?;
         let mut revisions = revisions_by_node(&revisions)?;
         let mut secrets = self.secrets_by_node(&secrets)?;
         let serving = |row| {
@@ -150,6 +159,7 @@ impl Storage {
         Ok(Snapshot {
             sequence: number(&clock, "sequence")?,
             tenants: tenants.iter().map(tenant_of).collect::<Result<_>>()?,
+            connections: connections.iter().map(|row| opened(row, &self.keyring)).collect::<Result<_>>()?,
             nodes: nodes.iter().map(serving).collect::<Result<_>>()?,
         })
     }

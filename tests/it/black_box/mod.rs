@@ -3,6 +3,7 @@
 mod answers;
 mod cli;
 mod concurrency;
+mod connections;
 mod crashes;
 mod deliveries;
 mod deploy;
@@ -23,6 +24,7 @@ mod openapi;
 mod quotas;
 mod reload;
 mod server;
+mod service;
 mod shell;
 mod shutdown;
 mod signatures;

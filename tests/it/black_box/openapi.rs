@@ -41,6 +41,11 @@ fn furnished(server: &Server) -> String {
         post("/v1/tenants/acme/nodes", &json!({ "id": node }));
     }
     post("/v1/tenants/acme/nodes/SHOP/secrets", &json!({ "secret": SECRET }));
+    for connection in ["crm", "spare"] {
+        let settings = json!({ "origin": "http://127.0.0.1:9", "credential": { "kind": "bearer" } });
+        let wanted = json!({ "settings": settings, "secret": SECRET });
+        server.change("PUT", &format!("/v1/tenants/acme/connections/{connection}"), &wanted);
+    }
     let [artifact, spare] = ["product-price", "order-status"].map(|name| {
         let code = fs::read(guest(name)).unwrap();
         let uploaded = make(server, "/v1/tenants/acme/artifacts", "application/octet-stream", &code);

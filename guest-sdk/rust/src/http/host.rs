@@ -142,6 +142,7 @@ fn error(shown: &str, code: &ErrorCode) -> Error {
         ErrorCode::TlsCertificateError => Error::Failed(because("the service's certificate is not good")),
         ErrorCode::HttpResponseIncomplete => Error::Failed(because("the connection broke")),
         ErrorCode::HttpProtocolError => Error::Failed(because("the service broke the rules of HTTP")),
+        ErrorCode::InternalError(Some(why)) => Error::Failed(because(why)),
         ErrorCode::HttpResponseBodySize(_) => Error::Failed(because("the response is larger than the run may receive")),
         other => Error::Failed(because(&format!("{other:?}"))),
     }

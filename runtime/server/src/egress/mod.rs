@@ -21,6 +21,7 @@ use model::TenantId;
 use sandbox::egress::{Egress, EgressError, Fault, RequestBody, Sending};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
+use url::Url;
 
 use crate::config;
 use connect::Connector;
@@ -166,6 +167,14 @@ impl Egress for Client {
             let response = response.await.map_err(|error| why(&error))?;
             Ok(response.map(|body| body.map_err(|error| of_http(&error)).boxed_unsync()))
         })
+    }
+
+    fn by_connection(&self, _: &Url) -> Option<Arc<dyn Egress>> {
+        None
+    }
+
+    fn redact(&self, _: &str) -> Option<String> {
+        None
     }
 }
 

@@ -6,6 +6,7 @@ mod api;
 mod artifacts;
 mod audit;
 mod auth;
+mod connections;
 mod description;
 mod entries;
 mod health;
@@ -79,7 +80,7 @@ fn table_of_contents(state: Arc<State>) -> Finished {
         .on(GET, "/v1", Role::Read, "The paths of the API", description::contents)
         .open("/v1/openapi.json", "The API as an OpenAPI document", description::document)
         .open("/v1/docs", "The same as a page", description::page);
-    what_happened(what_is_kept(a_node(artifacts_and_nodes(tenants_and_keys(api))))).finished()
+    what_happened(what_is_kept(connected(a_node(artifacts_and_nodes(tenants_and_keys(api)))))).finished()
 }
 
 fn tenants_and_keys(api: Api) -> Api {
@@ -151,6 +152,19 @@ fn a_node(api: Api) -> Api {
         .on(POST, SECRETS, Admin, "Give a node's door a secret", secrets::add)
         .or(CONFLICT)
         .on(DELETE, SECRET, Admin, "Remove a secret: what is signed with it is refused from now on", secrets::delete)
+}
+
+fn connected(api: Api) -> Api {
+    use Role::{Admin, Deploy, Read};
+    const CONNECTIONS: &str = "/v1/tenants/{tenant}/connections";
+    const CONNECTION: &str = "/v1/tenants/{tenant}/connections/{connection}";
+    const TEST: &str = "/v1/tenants/{tenant}/connections/{connection}/test";
+    api.on(GET, CONNECTIONS, Read, "The connections of a tenant, the oldest first", connections::list)
+        .on(GET, CONNECTION, Read, "One connection, without what is secret", connections::show)
+        .on(PUT, CONNECTION, Admin, "Make a connection, or change it", connections::set)
+        .on(DELETE, CONNECTION, Admin, "Remove a connection: nothing goes out by it from now on", connections::delete)
+        .on(POST, TEST, Deploy, "Try a connection on the path that it names for that", connections::test)
+        .or(CONFLICT)
 }
 
 fn what_is_kept(api: Api) -> Api {

@@ -5,7 +5,7 @@ use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, StatusCode};
-use model::{Node, Tenant};
+use model::{Connection, Node, Tenant};
 use serde::Serialize;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::{PartialSchema as _, ToSchema};
@@ -84,6 +84,12 @@ impl Output for Done {
 }
 
 impl Versioned for Node {
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Versioned for Connection {
     fn version(&self) -> u64 {
         self.version
     }

@@ -6,7 +6,7 @@ use axum::extract::State as Shared;
 use axum::{Extension, Json};
 use model::{ArtifactId, Grant, Node, NodeId, Revision, RevisionNumber, Settings, TenantId};
 use serde::{Deserialize, Serialize};
-use storage::NewRevision;
+use storage::{NewRevision, StorageError};
 use utoipa::{IntoParams, ToSchema};
 
 use super::artifacts::{inspection_of, names};
@@ -177,6 +177,7 @@ pub(super) async fn promote(
     let storage = &state.stored.storage;
     let revision = storage.revision(&tenant, &node, wanted.revision).await?;
     must_be_said(&state, &tenant, &node, &revision, &wanted.grants).await?;
+    must_be_connected(&state, &tenant, &revision).await?;
     let _warm = stored::ready(&state, revision.artifact).await?;
     let promoted = storage.promote(&tenant, &node, wanted.revision, seen, &caller.actor).await;
     let promoted = promoted.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
@@ -200,6 +201,23 @@ async fn must_be_said(
     let new = beyond(&revision.settings, &before);
     let unsaid: Vec<String> = new.iter().filter(|grant| !said.contains(grant)).map(ToString::to_string).collect();
     if unsaid.is_empty() { Ok(()) } else { Err(Problem::new_grants(revision.number, unsaid)) }
+}
+
+/// What is granted and is not there would break the first event.
+async fn must_be_connected(state: &State, tenant: &TenantId, revision: &Revision) -> Result<(), Problem> {
+    for grant in &revision.settings.grants {
+        let Grant::Connection(name) = grant else { continue };
+        match state.stored.storage.connection(tenant, name).await {
+            Err(StorageError::NotFound(_)) => {
+                return Err(Problem::conflict(format!(
+                    "revision {} is granted the connection {name}, and there is none of that name: set it first",
+                    revision.number
+                )));
+            }
+            found => drop(found?),
+        }
+    }
+    Ok(())
 }
 
 /// What these settings grant and the others do not.

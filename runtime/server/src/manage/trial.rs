@@ -51,7 +51,8 @@ pub(super) async fn run(
     let _permit = state.gate.admit(&share).await.map_err(|full| Problem::busy(full.to_string()))?;
     // Dropped with the request: a caller who leaves ends the run.
     let grants = state.reach.grants(&tenant, &node, &directory.quota(&tenant), &revision.settings.grants);
-    let run = state.sandbox.run(&code, &event, &limits, &grants, &CancellationToken::new()).await;
+    let mut run = state.sandbox.run(&code, &event, &limits, &grants, &CancellationToken::new()).await;
+    grants.redact(&mut run);
     share.charge(run.usage.cpu_time);
     Ok(Json(Tried { revision: revision.number, limits, run }))
 }

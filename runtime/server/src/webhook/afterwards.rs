@@ -67,7 +67,8 @@ async fn record_all(state: Arc<State>, mut finished: Receiver<Finished>) {
 impl Finished {
     /// Logs the run, counts and traces it, and makes a record of it.
     fn record(self, traces: &Traces) -> Record {
-        let Self { id, started_at, live, run, waited, caller_left, trace } = self;
+        let Self { id, started_at, live, mut run, waited, caller_left, trace } = self;
+        live.grants.redact(&mut run);
         live.meter.count(&run, waited);
         if let Some(trace) = &trace {
             traces.take(trace, id, &live, &run, waited);

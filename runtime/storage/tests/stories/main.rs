@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod connections;
 mod crashes;
 mod deliveries;
 mod idempotency;

@@ -1,12 +1,12 @@
 //! Makes the requests that its event asks for, and replies with what became of each.
 //!
 //! The entity `plan` is a JSON list of requests; `how` says whether they are made one after another (`each`), all at once (`all`), the first one for
-//! ever (`forever`), or as a handler would that passes errors on (`pass_on`).
+//! ever (`forever`), as a handler would that passes errors on (`pass_on`), or so that it tells its log and its error what it hears (`betray`).
 
 use std::time::Duration;
 
 use codenode::http::{self, Request, Response};
-use codenode::{Error, Event, Reply, Value, handler, json};
+use codenode::{Error, Event, Reply, Value, handler, json, log};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -42,6 +42,14 @@ fn handle(event: Event) -> Result<Reply, Error> {
         "pass_on" => {
             requests.into_iter().try_for_each(|request| request.send()?.checked().map(drop))?;
             Vec::new()
+        }
+        "betray" => {
+            let mut heard = String::new();
+            for request in requests {
+                heard += request.send()?.text()?;
+            }
+            log::info!("{heard}");
+            return Err(Error::new(heard));
         }
         _ => requests.into_iter().map(|request| told(request.send())).collect(),
     };

@@ -1,7 +1,5 @@
 //! Requests of handlers: what arrives, what never leaves, and what a hostile service can do.
 
-mod service;
-
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::http::Answer;
 use super::server::{Server, event, node, node_of};
-use service::{Authority, Received, Service, name_server, response};
+use super::service::{Authority, Received, Service, name_server, response};
 
 /// What lets a test's handler reach the services of this machine.
 const OPEN: &str = "[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n";

@@ -24,7 +24,7 @@ use wasmtime_wasi_http::{
     WasiHttpHooks,
 };
 
-use crate::egress::Fault;
+use crate::egress::{Egress, Fault};
 use crate::failure::Stop;
 use crate::grants::{Granted, Grants};
 use crate::host::Host;
@@ -178,7 +178,7 @@ impl Outbound {
         let (mut head, body) = request.into_parts();
         let url = url(&head.uri);
         let entry = self.0.ledger.note(&head.method, &head.uri, url.as_ref().ok());
-        let (uri, granted) = match url.and_then(|url| self.admit(&head.method, &url)) {
+        let (uri, egress) = match url.and_then(|url| self.admit(&head.method, &url)) {
             Ok(admitted) => admitted,
             Err(Refusal(error, why)) => {
                 entry.refuse(&why);
@@ -193,7 +193,7 @@ impl Outbound {
         let rest = self.patience();
         let first_byte = options.first_byte_timeout.map_or(rest, |asked| asked.min(rest));
         let body = SentBody { body, entry: Arc::clone(&entry) };
-        let sending = granted.egress.send(Request::from_parts(head, body.boxed_unsync()));
+        let sending = egress.send(Request::from_parts(head, body.boxed_unsync()));
         let response = match tokio::time::timeout(first_byte, sending).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.fault == Fault::AddressForbidden => {
@@ -216,26 +216,33 @@ impl Outbound {
         Ok(response.map(|body| ReceivedBody::new(body, entry, patience).boxed_unsync()))
     }
 
-    /// Whether this may be asked for at all; and the one form of its URL that was checked and is sent.
-    fn admit(&self, method: &AnyMethod, url: &Url) -> Result<(Uri, Arc<Granted>), Refusal> {
+    /// Whether this may be asked for at all; then the one form of its URL that was checked and is sent, and the way out for it.
+    fn admit(&self, method: &AnyMethod, url: &Url) -> Result<(Uri, Arc<dyn Egress>), Refusal> {
         let Ok(method) = method.as_str().parse::<Method>() else {
             let why = format!("the method {} is not served", method.as_str().escape_debug());
             return Err(Refusal(Error::HttpRequestMethodInvalid, why));
         };
-        let denied = |why: String| Refusal(Error::HttpRequestDenied, why);
-        let grants = self.0.granted.iter().flat_map(|granted| &granted.http);
-        let of_origin: Vec<_> = grants.filter(|grant| grant.is_origin_of(url)).collect();
-        let origin = url.origin().ascii_serialization();
-        if of_origin.is_empty() {
-            return Err(denied(format!("{origin} is not granted: it takes the grant http:{origin}")));
-        }
-        if !of_origin.iter().any(|grant| grant.allows(method, url)) {
-            return Err(denied(format!("{} is not granted for {origin}", method.name())));
-        }
         let uri = url.as_str().parse();
         let uri = uri.map_err(|error| Refusal(Error::HttpRequestUriInvalid, format!("its URL is invalid: {error}")))?;
-        let granted = self.0.granted.clone().ok_or_else(|| denied(format!("{origin} is not granted")))?;
-        Ok((uri, granted))
+        let denied = |why: String| Err(Refusal(Error::HttpRequestDenied, why));
+        let origin = url.origin().ascii_serialization();
+        let not_granted = || {
+            format!(
+                "{origin} is not granted: it takes the grant http:{origin}, or one for an enabled connection to there"
+            )
+        };
+        let Some(granted) = &self.0.granted else { return denied(not_granted()) };
+        if let Some(authorized) = granted.egress.by_connection(url) {
+            return Ok((uri, authorized));
+        }
+        let of_origin: Vec<_> = granted.http.iter().filter(|grant| grant.is_origin_of(url)).collect();
+        if of_origin.is_empty() {
+            return denied(not_granted());
+        }
+        if !of_origin.iter().any(|grant| grant.allows(method, url)) {
+            return denied(format!("{} is not granted for {origin}", method.name()));
+        }
+        Ok((uri, Arc::clone(&granted.egress)))
     }
 
     /// The longest that anything is waited for now: a tenth of the rest is left to the guest, so that it can say that a service is slow.
@@ -277,6 +284,7 @@ fn guest_error(fault: Fault) -> Error {
         Fault::Protocol => Error::HttpProtocolError,
         Fault::HeadersTooLarge => Error::HttpResponseHeaderSectionSize(None),
         Fault::Incomplete => Error::HttpResponseIncomplete,
+        Fault::NoCredential => Error::InternalError(Some("the connection's credential could not be had".to_owned())),
     }
 }
 
