@@ -31,6 +31,11 @@ pub(super) struct Shared {
 impl Shared {
     /// A database and a bucket of their own.
     pub(super) fn fresh() -> Self {
+        Self::on(&service("CODENODE_TEST_POSTGRES"))
+    }
+
+    /// The same, the database on this PostgreSQL.
+    pub(super) fn on(postgres: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("hosts-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let endpoint = service("CODENODE_TEST_S3");
@@ -40,7 +45,7 @@ impl Shared {
             format!("PUT /{name} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n").as_bytes(),
         );
         assert_eq!(made.unwrap().status, 200);
-        Self { database: fresh_database(&name), bucket: format!("s3://{name}/codenode"), endpoint }
+        Self { database: fresh_database(postgres, &name), bucket: format!("s3://{name}/codenode"), endpoint }
     }
 
     /// A host that reaches the database at this URL.
@@ -60,18 +65,17 @@ impl Shared {
     }
 }
 
-fn service(variable: &str) -> String {
+pub(super) fn service(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run `cargo xtask test`, or `cargo xtask services` and set the variables that it prints")
     })
 }
 
-fn fresh_database(name: &str) -> String {
-    let server = service("CODENODE_TEST_POSTGRES");
+fn fresh_database(server: &str, name: &str) -> String {
     sqlx::any::install_default_drivers();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let pool = sqlx::AnyPool::connect(&server).await.unwrap();
+        let pool = sqlx::AnyPool::connect(server).await.unwrap();
         pool.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).await.unwrap();
         pool.close().await;
     });

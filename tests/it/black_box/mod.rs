@@ -2,6 +2,7 @@
 
 mod answers;
 mod cli;
+mod cluster;
 mod concurrency;
 mod connections;
 mod crashes;
@@ -21,6 +22,7 @@ mod instructions;
 mod key_values;
 mod metrics;
 mod openapi;
+mod outage;
 mod quotas;
 mod reload;
 mod server;
