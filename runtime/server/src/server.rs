@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::service::TowerToHyperService;
-use sandbox::Sandbox;
+use sandbox::{MAX_ARTIFACT_BYTES, Sandbox};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -15,7 +15,7 @@ use tracing::{error, info};
 
 use crate::config::{Config, ConfigError, Environment, FrontDoor, Runs};
 use crate::egress::Gateway;
-use crate::listen::{self, Listener, Settings, Tls};
+use crate::listen::{self, Linger, Listener, Settings, Tls};
 use crate::reach::Reach;
 use crate::reload::{self, Reloader, watch_list};
 use crate::state::{Doors, Phase, State};
@@ -26,6 +26,9 @@ use crate::{deliveries, descriptors, keep, manage, recorder, stored, telemetry, 
 const MANAGEMENT_CONNECTIONS: usize = 256;
 /// What a management request that is under way may still take when everything else has stopped.
 const MANAGEMENT_DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Time for the whole of an artifact over a line of 20 Mbit/s, from somebody who reads the answer only then.
+const MANAGEMENT_LINGER: Linger = Linger { time: Duration::from_secs(30), bytes: MAX_ARTIFACT_BYTES + (1 << 20) };
 
 /// What `codenode serve` is called with.
 #[derive(Debug, Clone)]
@@ -248,8 +251,12 @@ fn bind(address: SocketAddr, workers: usize, key: &'static str) -> Result<Listen
 }
 
 fn open_management(listener: Listener, state: &Arc<State>, stops: &Stops) -> JoinHandle<io::Result<()>> {
-    let settings =
-        Settings { max_connections: MANAGEMENT_CONNECTIONS, drain_time: MANAGEMENT_DRAIN_TIME, ..Settings::default() };
+    let settings = Settings {
+        linger: MANAGEMENT_LINGER,
+        max_connections: MANAGEMENT_CONNECTIONS,
+        drain_time: MANAGEMENT_DRAIN_TIME,
+        ..Settings::default()
+    };
     let service = TowerToHyperService::new(manage::router(Arc::clone(state)));
     let stop = stops.management.clone();
     tokio::spawn(async move {

@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::signature::Scheme;
 
 use super::http::{Connection, exchange, get, post};
-use super::server::{Server, event, signed};
+use super::server::{Server, TOKEN, event, signed};
 
 const HEAD: &str = "POST /hooks/acme/product-price HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
 
@@ -221,4 +221,27 @@ fn one_connection_carries_a_thousand_requests_one_by_one_and_a_thousand_at_once(
     }
     connection.send(&probe.repeat(1_000));
     (0..1_000).for_each(|_| assert_eq!(connection.answer().unwrap().status, 200));
+}
+
+#[test]
+fn an_upload_that_is_refused_early_hears_why_though_it_sends_all_of_itself_first() {
+    const WHOLE: usize = 64 << 20;
+    let server = Server::start("");
+    let refused = [
+        ("somebody-elses-token", "/v1/tenants/acme/artifacts", WHOLE, 401),
+        (TOKEN, "/v1/tenants/acme/artifacts", WHOLE, 404),
+        (TOKEN, "/v1/no/such/path", WHOLE, 404),
+        (TOKEN, "/v1/tenants", WHOLE, 413),
+    ];
+    for (token, path, length, status) in refused {
+        let mut upload = Connection::open(server.management);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        upload.send(head.as_bytes());
+        (0..length >> 20).for_each(|_| upload.send(&[b'x'; 1 << 20]));
+        let answer = upload.answer().unwrap_or_else(|| panic!("{path} loses its answer to {status}"));
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")));
+        assert!(upload.is_closed());
+    }
 }

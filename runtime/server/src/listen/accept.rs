@@ -148,7 +148,7 @@ where
     {
         let activity = Arc::new(Activity::default());
         let service = Counted { service: self.service.clone(), activity: Arc::clone(&activity) };
-        let wire = TokioIo::new(Wire::new(stream, self.settings.header_timeout));
+        let wire = TokioIo::new(Wire::new(stream, self.settings.header_timeout, self.settings.linger));
         let mut connection = std::pin::pin!(self.builder.serve_connection(wire, service));
         let asked_to_leave = async {
             tokio::select! {

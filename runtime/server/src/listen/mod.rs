@@ -13,7 +13,7 @@ mod wire;
 
 pub(crate) use accept::serve;
 pub(crate) use body::{BodyError, read_body};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Linger, Settings};
 pub(crate) use socket::{Listener, Seats, Socket};
 pub(crate) use tls::Tls;
 

@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Duration,
     /// For the TLS handshake.
     pub(crate) handshake_timeout: Duration,
+    /// For a client that is still sending what was refused, so that it hears why.
+    pub(crate) linger: Linger,
     /// How long requests under way may go on after a shutdown has begun.
     pub(crate) drain_time: Duration,
     /// Connections of the listener, over all its sockets. One more is accepted and closed at once, so that the caller
@@ -26,6 +28,13 @@ pub(crate) struct Settings {
     /// Fields in a request's head. More are answered with 431.
     pub(crate) max_headers: usize,
     pub(crate) http2: Http2,
+}
+
+/// How long, and for how many bytes, a client is listened to after the last answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linger {
+    pub(crate) time: Duration,
+    pub(crate) bytes: usize,
 }
 
 /// What an HTTP/2 connection may do besides.
@@ -52,6 +61,7 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
+            linger: Linger { time: Duration::from_secs(1), bytes: 4 << 20 },
             drain_time: Duration::from_secs(30),
             max_connections: 10_000,
             max_head_bytes: 64 << 10,

@@ -21,14 +21,12 @@ use tokio::time::{Instant, Sleep};
 use tracing::debug;
 
 use super::framing::{Part, Scanner, Violation};
+use super::settings::Linger;
 
 /// What a client that speaks HTTP/2 says first: RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What follows the byte that hyper must refuse: it looks at a head that came in pieces only once it sees the end.
 const HEAD_END: &[u8] = b"\r\n\r\n";
-/// How long, and for how many bytes, a client that is still sending is listened to after the last answer.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 4 << 20;
 
 /// A connection whose HTTP/1 bytes are checked as they are read.
 pub(super) struct Wire<I> {
@@ -36,6 +34,7 @@ pub(super) struct Wire<I> {
     mode: Mode,
     scanner: Scanner,
     head_timeout: Duration,
+    linger: Linger,
     timer: Option<Pin<Box<Sleep>>>,
     /// The head that `timer` runs for.
     timed: Option<u64>,
@@ -63,9 +62,9 @@ enum Closing {
 
 impl<I> Wire<I> {
     /// Watches `io`; a head must be complete `head_timeout` after its first byte, the first one after this call.
-    pub(super) fn new(io: I, head_timeout: Duration) -> Self {
+    pub(super) fn new(io: I, head_timeout: Duration, linger: Linger) -> Self {
         let (mode, scanner) = (Mode::Preface(0), Scanner::new());
-        Self { io, mode, scanner, head_timeout, timer: None, timed: None, closing: Closing::No }
+        Self { io, mode, scanner, head_timeout, linger, timer: None, timed: None, closing: Closing::No }
     }
 
     fn inspect(&mut self, fresh: &[u8]) -> Result<(), Violation> {
@@ -222,11 +221,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
             return Poll::Ready(Ok(()));
         }
         this.closing = Closing::Lingering(thrown);
-        if this.poll_timer(cx, LINGER, began).is_ready() {
+        if this.poll_timer(cx, this.linger.time, began).is_ready() {
             return Poll::Ready(Ok(()));
         }
         let mut scratch = [0; 8 << 10];
-        while thrown < LINGER_BYTES {
+        while thrown < this.linger.bytes {
             let mut buf = ReadBuf::new(&mut scratch);
             let read = ready!(Pin::new(&mut this.io).poll_read(cx, &mut buf));
             if read.is_err() || buf.filled().is_empty() {

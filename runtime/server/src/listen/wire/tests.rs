@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
+const LINGER: Linger = Linger { time: Duration::from_secs(1), bytes: 1 << 10 };
 const GOOD: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi";
 
 /// Input that comes in the given reads, and then no more.
@@ -23,7 +24,7 @@ impl AsyncRead for Reads {
 
 /// What hyper gets to see of `reads`, and how it ends: an error, or waiting.
 async fn seen(reads: Vec<Vec<u8>>) -> (Vec<u8>, Mode, Option<io::ErrorKind>) {
-    let mut wire = Wire::new(Reads(reads), LONG);
+    let mut wire = Wire::new(Reads(reads), LONG, LINGER);
     let mut seen = Vec::new();
     let end = std::future::poll_fn(|cx| {
         loop {
@@ -104,7 +105,7 @@ async fn the_preface_of_http2_ends_the_watch_only_as_the_first_bytes() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_takes_too_long_is_ended_however_it_trickles() {
     let (mut client, server) = tokio::io::duplex(64);
-    let mut wire = Wire::new(server, Duration::from_secs(10));
+    let mut wire = Wire::new(server, Duration::from_secs(10), LINGER);
     client.write_all(GOOD.as_bytes()).await.unwrap();
     let mut first = vec![0; GOOD.len()];
     wire.read_exact(&mut first).await.unwrap();
@@ -131,7 +132,7 @@ async fn a_head_that_takes_too_long_is_ended_however_it_trickles() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_says_nothing_looks_closed_when_the_time_is_up() {
     let (_client, server) = tokio::io::duplex(64);
-    let mut wire = Wire::new(server, Duration::from_secs(10));
+    let mut wire = Wire::new(server, Duration::from_secs(10), LINGER);
     assert_eq!(wire.read(&mut [0; 8]).await.unwrap(), 0);
 }
 
@@ -139,7 +140,7 @@ async fn a_connection_that_says_nothing_looks_closed_when_the_time_is_up() {
 async fn closing_waits_for_what_is_still_being_sent_and_for_nothing_else() {
     for (sent, expected) in [(GOOD, 0), (&GOOD[..GOOD.len() - 1], 1), ("GET /\n", 1)] {
         let (mut client, server) = tokio::io::duplex(256);
-        let mut wire = Wire::new(server, LONG);
+        let mut wire = Wire::new(server, LONG, LINGER);
         client.write_all(sent.as_bytes()).await.unwrap();
         let read = wire.read(&mut [0; 256]).await.unwrap();
         assert!(read > 0);
@@ -149,9 +150,30 @@ async fn closing_waits_for_what_is_still_being_sent_and_for_nothing_else() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn closing_does_not_listen_for_ever_to_who_goes_on_sending() {
+    let (mut client, server) = tokio::io::duplex(256);
+    let mut wire = Wire::new(server, LONG, LINGER);
+    client.write_all(&GOOD.as_bytes()[..GOOD.len() - 1]).await.unwrap();
+    assert!(wire.read(&mut [0; 256]).await.unwrap() > 0);
+    let sender = tokio::spawn(async move {
+        let mut sent = 0;
+        while client.write_all(&[b'b'; 128]).await.is_ok() {
+            sent += 128;
+        }
+        sent
+    });
+    let began = Instant::now();
+    wire.shutdown().await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 0, "so many bytes come in no time");
+    drop(wire);
+    let sent = sender.await.unwrap();
+    assert!((LINGER.bytes..LINGER.bytes + 1024).contains(&sent), "{sent}");
+}
+
 #[tokio::test]
 async fn the_end_of_input_passes_through() {
-    let mut wire = Wire::new(Cursor::new(GOOD.as_bytes().to_vec()), LONG);
+    let mut wire = Wire::new(Cursor::new(GOOD.as_bytes().to_vec()), LONG, LINGER);
     let mut all = Vec::new();
     wire.read_to_end(&mut all).await.unwrap();
     assert_eq!(all, GOOD.as_bytes());
