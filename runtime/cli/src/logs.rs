@@ -11,15 +11,18 @@ use model::NodeId;
 use serde::Deserialize;
 
 use crate::output::one_line;
-use crate::remote::{Client, OfTenant, Problem, id, newest_runs};
+use crate::remote::{Client, OfTenant, Problem, id, may_pass, newest_runs};
 
 const DIM: Style = Style::new().dimmed();
 /// What is shown of a run's id.
 const SHORT: usize = 12;
 /// How often new runs are asked for.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// As many runs as a server lists at once.
+/// Between two attempts to reach a server that does not answer, it grows to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// As many runs as a server lists at once, and as many lists of them as are read at a time.
 const MOST_RUNS: usize = 1000;
+const MOST_PAGES: usize = 100;
 
 #[derive(clap::Args)]
 pub(crate) struct Logs {
@@ -37,6 +40,7 @@ pub(crate) struct Logs {
 #[derive(Deserialize)]
 struct Listed {
     runs: Vec<Summary>,
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -85,22 +89,65 @@ impl Logs {
         let client = self.of.client()?;
         client.of_tenant("")?;
         // Who follows must know of all that is there already, to tell what is new.
-        let listed = self.newest(&client, if self.follow { MOST_RUNS } else { self.limit })?;
+        let listed = self.newest(&client, if self.follow { MOST_RUNS } else { self.limit }, None)?.runs;
         listed.iter().take(self.limit).rev().try_for_each(|run| print(&client, run))?;
         if self.follow { self.follow(&client, ids(listed)) } else { Ok(ExitCode::SUCCESS) }
     }
 
+    /// Goes on through what passes: a server that starts again, a network that is away.
     fn follow(&self, client: &Client, mut seen: HashSet<String>) -> anyhow::Result<ExitCode> {
+        let mut pause = POLL_INTERVAL;
         loop {
-            thread::sleep(POLL_INTERVAL);
-            let listed = self.newest(client, MOST_RUNS)?;
-            listed.iter().rev().filter(|run| !seen.contains(&run.id)).try_for_each(|run| print(client, run))?;
-            seen = ids(listed);
+            thread::sleep(pause);
+            match self.print_new(client, &mut seen) {
+                Ok(()) => {
+                    if pause > POLL_INTERVAL {
+                        eprintln!("{} answers again", client.server());
+                    }
+                    pause = POLL_INTERVAL;
+                }
+                Err(error) if may_pass(&error) => {
+                    if pause == POLL_INTERVAL {
+                        eprintln!("warning: {error:#}\n  it is asked again until it answers");
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
-    fn newest(&self, client: &Client, limit: usize) -> anyhow::Result<Vec<Summary>> {
-        Ok(newest_runs(client, Some(&self.node), None, limit)?.read::<Listed>()?.runs)
+    /// Prints the runs that have not been seen. Where it fails, those that it has printed have been.
+    fn print_new(&self, client: &Client, seen: &mut HashSet<String>) -> anyhow::Result<()> {
+        let listed = self.back_to(client, seen)?;
+        for run in listed.iter().rev() {
+            if !seen.contains(&run.id) {
+                print(client, run)?;
+                seen.insert(run.id.clone());
+            }
+        }
+        *seen = ids(listed);
+        Ok(())
+    }
+
+    /// The newest runs, newest first, as far back as to one that has been seen.
+    fn back_to(&self, client: &Client, seen: &HashSet<String>) -> anyhow::Result<Vec<Summary>> {
+        let (mut listed, mut cursor) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let page = self.newest(client, MOST_RUNS, cursor.as_deref())?;
+            let is_far_enough = page.runs.iter().any(|run| seen.contains(&run.id));
+            listed.extend(page.runs);
+            cursor = page.next;
+            if is_far_enough || cursor.is_none() {
+                return Ok(listed);
+            }
+        }
+        eprintln!("warning: more than {} runs came at once: the oldest of them are left out", listed.len());
+        Ok(listed)
+    }
+
+    fn newest(&self, client: &Client, limit: usize, cursor: Option<&str>) -> anyhow::Result<Listed> {
+        newest_runs(client, Some(&self.node), None, limit, cursor)?.read()
     }
 }
 

@@ -58,7 +58,8 @@ impl Runs {
         if let Some(id) = self.id {
             return show(&client, id);
         }
-        newest_runs(&client, self.node.as_ref(), self.cause, self.limit)?.show(&client, |out, listed: Listed| {
+        let newest = newest_runs(&client, self.node.as_ref(), self.cause, self.limit, None)?;
+        newest.show(&client, |out, listed: Listed| {
             if listed.runs.is_empty() {
                 return writeln!(out, "no such runs are kept");
             }

@@ -203,24 +203,6 @@ fn runs_and_their_logs_are_shown() {
 }
 
 #[test]
-fn logs_are_followed_without_a_line_twice() {
-    let (server, shell) = shop();
-    shell.does(&deploy("order-status", ""));
-    server.record(&server.send("SHOP", &event("product_id", "71")));
-    let mut following = shell.starts("logs SHOP --follow");
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(following.stdout.take().unwrap()));
-    let mut next = || lines.next().unwrap().unwrap();
-    assert!(next().contains("order 71"));
-    for order in ["72", "73"] {
-        server.record(&server.send("SHOP", &event("product_id", order)));
-        let line = next();
-        assert!(line.contains(&format!("order {order}")), "{line}");
-    }
-    following.kill().unwrap();
-    following.wait().unwrap();
-}
-
-#[test]
 fn a_bad_artifact_is_refused_with_its_problems() {
     let (_server, shell) = shop();
     let bad = shell.home.path().join("bad.wasm");

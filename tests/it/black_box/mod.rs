@@ -20,6 +20,7 @@ mod idempotency;
 mod idle;
 mod instructions;
 mod key_values;
+mod logs;
 mod metrics;
 mod openapi;
 mod outage;

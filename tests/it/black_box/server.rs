@@ -88,6 +88,14 @@ impl Server {
         std::mem::replace(&mut self.folder, TempDir::new().unwrap())
     }
 
+    /// Has it end by itself, and returns the folder that it has left.
+    pub(super) fn stop(mut self) -> TempDir {
+        self.signal(Signal::TERM);
+        let folder = std::mem::replace(&mut self.folder, TempDir::new().unwrap());
+        assert!(self.wait().success());
+        folder
+    }
+
     /// Starts on what is in a folder, by a command to which codenode's own arguments are added.
     pub(super) fn start_in(folder: TempDir, mut command: Command) -> Self {
         let mut child = command

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use model::{NodeId, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,17 +44,36 @@ pub(crate) struct Answer {
     body: String,
 }
 
-/// The connection was lost, and nobody knows what came of the request.
+/// The server said nothing.
 #[derive(Debug)]
-struct Lost(String);
+struct Silence {
+    why: String,
+    /// The connection was lost, and nobody knows what came of the request.
+    is_loss: bool,
+}
 
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Silence {
+    fn lost(why: String) -> Self {
+        Self { why, is_loss: true }
+    }
+
+    fn new(why: String) -> Self {
+        Self { why, is_loss: false }
     }
 }
 
-impl std::error::Error for Lost {}
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Silence {}
+
+/// Whether the same question may be answered later: nobody answered, or somebody said "not now".
+pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
+    error.is::<Silence>() || error.downcast_ref().is_some_and(Problem::may_pass)
+}
 
 impl Client {
     /// # Errors
@@ -190,10 +209,12 @@ impl Client {
         let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, key)]);
         let send = || self.send_json(Method::POST, path, body, headers.clone(), deadline);
         match send() {
-            Err(lost) if lost.is::<Lost>() => send().map_err(|error| {
-                let is_under_way = error.downcast_ref().is_some_and(Problem::is_under_way);
-                if is_under_way { lost } else { error }
-            }),
+            Err(lost) if lost.downcast_ref().is_some_and(|silence: &Silence| silence.is_loss) => {
+                send().map_err(|error| {
+                    let is_under_way = error.downcast_ref().is_some_and(Problem::is_under_way);
+                    if is_under_way { lost } else { error }
+                })
+            }
             told => told,
         }
     }
@@ -228,7 +249,7 @@ impl Client {
         let mut response = agent.run(request).map_err(|error| self.silence(&error, deadline))?;
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-        let body = body.map_err(|error| Lost(format!("the answer of {} broke off: {error}", self.server)))?;
+        let body = body.map_err(|error| Silence::lost(format!("the answer of {} broke off: {error}", self.server)))?;
         Ok(Answer { status, body })
     }
 
@@ -243,11 +264,11 @@ impl Client {
     }
 
     /// Why there is no answer, and what to do.
-    fn silence(&self, error: &ureq::Error, deadline: Duration) -> anyhow::Error {
+    fn silence(&self, error: &ureq::Error, deadline: Duration) -> Silence {
         let server = &self.server;
         let elsewhere = "start one with `codenode serve`, or name another with --server or CODENODE_SERVER";
         if matches!(error, ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return anyhow!("no server answers at {server}: {elsewhere}");
+            return Silence::new(format!("no server answers at {server}: {elsewhere}"));
         }
         if matches!(
             error,
@@ -255,13 +276,15 @@ impl Client {
                 | ureq::Error::ConnectionFailed
                 | ureq::Error::HostNotFound
         ) {
-            return anyhow!("{server} cannot be reached ({error}): {elsewhere}");
+            return Silence::new(format!("{server} cannot be reached ({error}): {elsewhere}"));
         }
         if matches!(error, ureq::Error::Timeout(_)) {
             let deadline = humantime::format_duration(deadline);
-            return anyhow!("{server} did not answer within {deadline}; what it was asked to do may be done");
+            return Silence::new(format!(
+                "{server} did not answer within {deadline}; what it was asked to do may be done"
+            ));
         }
-        Lost(format!("{server} did not answer: {error}")).into()
+        Silence::lost(format!("{server} did not answer: {error}"))
     }
 }
 
@@ -318,10 +341,14 @@ impl Answer {
         }
         match serde_json::from_str::<Problem>(&self.body) {
             Ok(problem) => Err(problem.into()),
-            Err(_) => bail!(
-                "the answer has the status {} and is not the management side's: is the URL that of the front door, or of another program?",
-                self.status
-            ),
+            Err(_) => {
+                let why = format!(
+                    "the answer has the status {} and is not the management side's: is the URL that of the front door, or of another program?",
+                    self.status
+                );
+                // A proxy speaks for a server that is away.
+                Err(if self.status >= 500 { Silence::new(why).into() } else { anyhow!(why) })
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use model::{Cause, NodeId, TenantId};
 
 pub(crate) use address::Address;
 pub(crate) use ask::{confirm, secret};
-pub(crate) use client::{Answer, Client};
+pub(crate) use client::{Answer, Client, may_pass};
 pub(crate) use login::Login;
 pub(crate) use node::Node;
 pub(crate) use problem::Problem;
@@ -106,7 +106,8 @@ pub(crate) fn id(text: &str) -> Result<String, model::IdError> {
     text.parse::<TenantId>().map(|id| id.to_string())
 }
 
-/// The newest run records: of the tenant if there is one, of all otherwise, as far as the key may see them.
+/// The newest run records, or those before the `next` of an earlier answer: of the tenant if there is one, of all otherwise, as far as the key
+/// may see them.
 ///
 /// # Errors
 /// If the server does not tell.
@@ -115,6 +116,7 @@ pub(crate) fn newest_runs(
     node: Option<&NodeId>,
     cause: Option<Cause>,
     limit: usize,
+    cursor: Option<&str>,
 ) -> anyhow::Result<Answer> {
     let mut path = format!("/v1/runs?limit={limit}");
     let mut narrow = |name: &str, value: Option<String>| {
@@ -125,5 +127,6 @@ pub(crate) fn newest_runs(
     narrow("tenant", client.tenant().map(ToString::to_string));
     narrow("node", node.map(ToString::to_string));
     narrow("cause", cause.map(|cause| cause.to_string()));
+    narrow("cursor", cursor.map(id).transpose()?);
     client.get(&path)
 }

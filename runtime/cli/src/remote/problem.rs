@@ -28,6 +28,11 @@ impl Problem {
         self.kind == "urn:codenode:problem:idempotency-key-in-use"
     }
 
+    /// Whether the same request may do later.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..)
+    }
+
     pub(crate) const fn status(&self) -> u16 {
         self.status
     }
