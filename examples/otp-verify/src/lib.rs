@@ -1,4 +1,4 @@
-//! Sends a one-time code by SMS, and verifies it: once, within five minutes, and in three tries.
+//! Sends a one-time code by SMS, and verifies it: once, within five minutes, and in three tries. A number gets five codes an hour at most.
 
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ const SMS_SERVICE: &str = "https://sms.example.com/send";
 
 const LIFETIME: Duration = Duration::from_secs(300);
 const TRIES: i64 = 3;
+const HOUR: Duration = Duration::from_secs(3600);
+const SMS_AN_HOUR: i64 = 5;
 
 #[handler]
 fn handle(event: Event) -> Result<Reply, Error> {
@@ -24,6 +26,10 @@ fn handle(event: Event) -> Result<Reply, Error> {
 
 /// A new code takes the place of the one before, with tries of its own. Neither is kept if the SMS cannot be sent.
 fn send(phone: &str) -> Result<Reply, Error> {
+    // Counted at once and for good, as tries are: an SMS costs money, and each new code is three more tries.
+    if kv::node()?.keep_for(HOUR).increment(&sms_to(phone), 1)? > SMS_AN_HOUR {
+        return Ok(Reply::text("I have sent too many codes to that number. Please ask again in an hour.").status(false));
+    }
     let code = format!("{:06}", getrandom::u64()? % 1_000_000);
     let text = format!("Your code is {code}. It is good for five minutes.");
     let bucket = kv::node()?.keep_for(LIFETIME);
@@ -52,6 +58,10 @@ fn verify(phone: &str, code: &str) -> Result<Reply, Error> {
     Ok(Reply::text("Thank you, your number is verified.").user_detail("verified_phone", phone))
 }
 
+fn sms_to(phone: &str) -> String {
+    format!("sms/{phone}")
+}
+
 fn code_of(phone: &str) -> String {
     format!("code/{phone}")
 }
@@ -74,7 +84,7 @@ mod tests {
     use codenode::http::Response;
     use codenode::{json, testing};
 
-    use super::{LIFETIME, SMS_SERVICE, handle};
+    use super::{HOUR, LIFETIME, SMS_AN_HOUR, SMS_SERVICE, handle};
 
     const PHONE: &str = "+91 98765 43210";
     const OTHER_PHONE: &str = "+49 30 1234567";
@@ -156,6 +166,17 @@ mod tests {
         let second = sent_to(PHONE);
         is_refused(PHONE, &first, "That is not the code.");
         assert!(tried(PHONE, &second).0 && tried(OTHER_PHONE, &other).0);
+    }
+
+    #[test]
+    fn a_number_gets_so_many_codes_an_hour() {
+        let kv = testing::kv();
+        (0..SMS_AN_HOUR).for_each(|_| drop(sent_to(PHONE)));
+        let run = testing::run(handle, testing::event("OTP_VERIFY").entity("phone", PHONE));
+        assert_eq!(run.texts(), ["I have sent too many codes to that number. Please ask again in an hour."]);
+        sent_to(OTHER_PHONE);
+        kv.advance(HOUR);
+        sent_to(PHONE);
     }
 
     #[test]

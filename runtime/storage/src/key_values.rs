@@ -251,13 +251,15 @@ impl Storage {
         node: Option<&NodeId>,
         one: &EntryWrite,
         by: &Actor,
+        now: Timestamp,
     ) -> Result<()> {
         let doing = "change what a handler keeps";
         storable_place(&one.bucket, [one.key.as_str()])?;
         self.database
             .change(doing, async {
                 let mut change = self.begin(by).await?;
-                let done = write(tenant, one)?.execute(change.connection()).await.map_err(failed(doing))?;
+                let query = if one.value.is_some() { write(tenant, one)? } else { remove_present(tenant, one, now) };
+                let done = query.execute(change.connection()).await.map_err(failed(doing))?;
                 let subject = format!("{} entry {}", one.bucket, one.key.escape_debug());
                 if done.rows_affected() == 0 {
                     return Err(StorageError::NotFound(subject));
@@ -340,6 +342,14 @@ fn write(tenant: &TenantId, write: &EntryWrite) -> Result<Query<'static>> {
     }
     let query = sqlx::query("DELETE FROM key_values WHERE tenant = $1 AND bucket = $2 AND key = $3");
     Ok(at_key(query, bucket, &write.key))
+}
+
+/// Finds no row where the entry has expired.
+fn remove_present(tenant: &TenantId, removal: &EntryWrite, now: Timestamp) -> Query<'static> {
+    let query = sqlx::query(
+        "DELETE FROM key_values WHERE tenant = $1 AND bucket = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > $4)",
+    );
+    at_key(query, Bucket { tenant, name: &removal.bucket }, &removal.key).bind(now.as_millisecond())
 }
 
 /// One statement, so that nobody's sum is lost. It finds no row where the sum would not fit, which SQLite would make a floating-point number of.

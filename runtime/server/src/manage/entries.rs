@@ -142,9 +142,10 @@ pub(super) async fn set(
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
     let bucket = bucket(node.as_ref());
     buckets.take_room(bucket, &key, (key.len() + value.len()) as u64).await?;
-    let expires_at = wanted.ttl.map(|ttl| Timestamp::now().checked_add(ttl).unwrap_or(Timestamp::MAX));
+    let now = Timestamp::now();
+    let expires_at = wanted.ttl.map(|ttl| now.checked_add(ttl).unwrap_or(Timestamp::MAX));
     let write = EntryWrite { bucket: buckets.place(bucket).name.to_owned(), key, value: Some(value), expires_at };
-    state.stored.storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor).await?;
+    state.stored.storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor, now).await?;
     Ok(Done)
 }
 
@@ -158,7 +159,8 @@ pub(super) async fn delete(
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
     let name = buckets.place(bucket(node.as_ref())).name.to_owned();
     let write = EntryWrite { bucket: name, key, value: None, expires_at: None };
-    state.stored.storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor).await?;
+    let (storage, now) = (&state.stored.storage, Timestamp::now());
+    storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor, now).await?;
     Ok(Done)
 }
 
@@ -180,10 +182,10 @@ const fn bucket(node: Option<&NodeId>) -> Bucket {
 /// The buckets of a node that there is, or of a tenant that there is.
 async fn buckets(state: &State, tenant: &TenantId, node: Option<&NodeId>) -> Result<Buckets, Problem> {
     let directory = state.directory.load_full();
-    let is_configured = directory
-        .nodes()
-        .into_iter()
-        .any(|live| !live.is_stored() && live.tenant == *tenant && node.is_none_or(|node| live.node == *node));
+    let is_configured = match node {
+        Some(node) => directory.find(tenant.as_str(), node.as_str()).is_some_and(|live| !live.is_stored()),
+        None => directory.nodes().into_iter().any(|live| !live.is_stored() && live.tenant == *tenant),
+    };
     match node {
         _ if is_configured => {}
         Some(node) => drop(state.stored.storage.node(tenant, node).await?),

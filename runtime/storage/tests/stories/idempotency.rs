@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::{Actor, ApiKey, Role};
 use sqlx::Executor as _;
-use storage::{By, IdempotencyClaim, IdempotencyStanding, NewKey, Place, ShownKey, Storage, StorageError};
+use storage::{By, IdempotencyClaim, IdempotencyStanding, NewKey, ShownKey, Storage, StorageError};
 use zeroize::Zeroizing;
 
 use crate::place::{Ground, Kind, by, on_both, tenant};
@@ -141,7 +141,7 @@ on_both! {
         let storage = ground.open_with(&["b"]).await.unwrap();
         assert_eq!(storage.claim_idempotency(&claim(1)).await.unwrap(), answered("it's a secret"));
 
-        let database = connect(ground).await;
+        let database = ground.connect().await;
         let row = sqlx::query("SELECT sealed FROM idempotency_keys").fetch_one(&database).await.unwrap();
         assert!(!sqlx::Row::get::<String, _>(&row, "sealed").contains("secret"));
         let first = format!("(SELECT sealed FROM idempotency_keys WHERE digest = '{}')", "01".repeat(32));
@@ -151,7 +151,7 @@ on_both! {
 
     async fn nobody_keeps_more_than_ten_thousand_answers(ground) {
         let storage = ground.open().await;
-        let database = connect(ground).await;
+        let database = ground.connect().await;
         let tomorrow = (Timestamp::now() + SignedDuration::from_hours(24)).as_millisecond();
         let many = format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
@@ -167,13 +167,4 @@ on_both! {
         let other = IdempotencyClaim::new(&Actor::key("0011"), [2; 32], [1; 32], Timestamp::now());
         assert_eq!(storage.claim_idempotency(&other).await.unwrap(), IdempotencyStanding::Ours);
     }
-}
-
-/// Past storage.
-async fn connect(ground: &Ground) -> sqlx::AnyPool {
-    let url = match &ground.place {
-        Place::Sqlite(file) => format!("sqlite:{}", file.display()),
-        Place::Postgres(url) => url.clone(),
-    };
-    sqlx::AnyPool::connect(&url).await.unwrap()
 }
