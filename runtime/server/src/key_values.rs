@@ -159,7 +159,7 @@ impl Buckets {
     /// What the guest hears; what the database says is for the operator alone.
     fn told(&self, error: &StorageError) -> KeyValueError {
         match error {
-            StorageError::Unavailable { .. } | StorageError::Damaged(_) => {
+            StorageError::Unavailable { .. } | StorageError::Full { .. } | StorageError::Damaged(_) => {
                 self.warn(error);
                 KeyValueError("the store does not answer now".to_owned())
             }

@@ -1,4 +1,6 @@
 use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::iter;
 
 /// Why storage did not do what it was asked to. Nothing has changed then, except where the answer to a commit was lost on its way.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,14 @@ pub enum StorageError {
         /// What it says itself.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The disk is full, of the database or of the artifacts. It comes wherever [`Unavailable`](Self::Unavailable) may.
+    #[error("storage cannot {doing}: {source}")]
+    Full {
+        /// What was to be done.
+        doing: &'static str,
+        /// What says so.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// What is stored is not what this version of codenode writes.
     #[error("what is stored is damaged: {0}")]
     Damaged(String),
@@ -33,8 +43,23 @@ pub enum StorageError {
 
 impl StorageError {
     pub(crate) fn unavailable(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable { doing, source: source.into() }
+        let source = source.into();
+        if is_full(&*source) { Self::Full { doing, source } } else { Self::Unavailable { doing, source } }
     }
+}
+
+/// SQLite's code for it, and PostgreSQL's.
+const FULL: [&str; 2] = ["13", "53100"];
+
+/// Whether it comes of a disk that is full, or of a quota on it that is.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let says_so = |error: &(dyn Error + 'static)| {
+        let of_system = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let of_database = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        matches!(of_system, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+            || of_database.and_then(|error| error.code()).is_some_and(|code| FULL.contains(&&*code))
+    };
+    iter::successors(Some(error), |&error| error.source()).any(says_so)
 }
 
 /// Refuses what PostgreSQL cannot hold and SQLite could, so that the two agree.

@@ -12,6 +12,7 @@ mod descriptors;
 mod door;
 mod egress;
 mod examples;
+mod full_disk;
 mod hostile_wire;
 mod hosts;
 mod http;

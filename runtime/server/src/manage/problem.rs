@@ -1,5 +1,7 @@
 //! An error of the management API, in the form of RFC 9457: a stable `type`, a text for the caller, and the request's id.
 
+use std::io::{self, ErrorKind};
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -136,6 +138,13 @@ impl Problem {
         Self { cause: Some(cause.to_string()), ..problem }
     }
 
+    /// A disk of this host, or of the database, is full.
+    fn full(cause: String) -> Self {
+        let detail = "the disk of the server's storage is full, so nothing has changed; nodes that are live go on serving: have its operator make \
+                      room, then try again";
+        Self { cause: Some(cause), ..Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", detail) }
+    }
+
     /// Where the caller said which state it has seen, a conflict is a failed precondition.
     pub(super) fn of_precondition(error: StorageError, has_precondition: bool) -> Self {
         let problem = Self::from(error);
@@ -178,6 +187,7 @@ impl From<StorageError> for Problem {
                 let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", detail);
                 Self { cause: Some(text), ..problem }
             }
+            StorageError::Full { .. } => Self::full(text),
             StorageError::Damaged(_) => Self::internal(text),
         }
     }
@@ -188,7 +198,16 @@ impl From<PrepareError> for Problem {
         match error {
             PrepareError::Refused(problems) => Self::refused(problems),
             PrepareError::Busy => Self::busy(error.to_string()),
-            PrepareError::Host(error) => Self::internal(format!("{error:#}")),
+            PrepareError::Host(error) => {
+                let text = format!("{error:#}");
+                let is_full =
+                    |error: &io::Error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+                if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_full) {
+                    Self::full(text)
+                } else {
+                    Self::internal(text)
+                }
+            }
         }
     }
 }

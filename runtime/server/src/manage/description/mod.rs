@@ -35,7 +35,7 @@ const KEY: &str = "key";
 const ABOUT: &str = "Tenants, nodes, artifacts, revisions, secrets, keys and runs of codenode. What is of a tenant's takes a key of that \
                      tenant's, or an operator's. An error is `application/problem+json` (RFC 9457); every answer carries `x-request-id`, \
                      under which the operator finds the error in the log. A key shown wrongly too often is answered 429, and a server whose \
-                     storage does not answer 503, both with `retry-after`.";
+                     storage does not answer 503, both with `retry-after`; one whose disk is full refuses changes with 507.";
 
 /// What is said of the API, in the three forms in which it is served.
 pub(super) struct Description {

@@ -76,7 +76,7 @@ impl From<StorageError> for Refusal {
             StorageError::Conflict(_) => Self::Conflict,
             StorageError::OverQuota(_) => Self::OverQuota,
             StorageError::Invalid(_) => Self::Invalid,
-            StorageError::Unavailable { .. } => Self::Unavailable,
+            StorageError::Unavailable { .. } | StorageError::Full { .. } => Self::Unavailable,
             StorageError::Damaged(_) => Self::Damaged,
         }
     }
