@@ -4,7 +4,7 @@
 //! next event.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use model::{ArtifactId, BotBreak, Cause};
 use tokio_util::sync::CancellationToken;
@@ -109,6 +109,12 @@ impl Sandbox {
     /// the file system.
     pub fn keeps(&self, prepared: &Prepared) -> bool {
         !prepared.slot.has_failed() && self.0.cache.has_code(prepared.artifact)
+    }
+
+    /// Removes compiled code of other releases that none of them has used for a week, and tells of how many. It asks the file system, so do it
+    /// now and then: this release's own counts as used for as long as it does.
+    pub fn tidy(&self, now: SystemTime) -> usize {
+        self.0.cache.tidy(now)
     }
 
     /// A node's code for one run. It is loaded if it had to make room, on no run's account.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use model::{ArtifactId, NodeId, TenantId};
@@ -166,9 +166,10 @@ pub(crate) async fn follow(state: Arc<State>, mut sequence: u64, stop: Cancellat
     state.stored.tasks.wait().await;
 }
 
-/// Removes what no tenant has had for long, and what the audit log need not tell any more, until `stop`.
+/// Removes what no tenant and no release has had for long, and what the audit log need not tell any more, until `stop`.
 pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: CancellationToken) {
     let storage = &state.stored.storage;
+    remove_unused_code(state.sandbox.clone()).await;
     while stop.run_until_cancelled(tokio::time::sleep(TIDY_INTERVAL)).await.is_some() {
         let before = |time: Duration| Timestamp::now().checked_sub(time).unwrap_or(Timestamp::MIN);
         match storage.remove_unowned(before(UNOWNED_TIME)).await {
@@ -176,6 +177,7 @@ pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: Can
             Ok(artifacts) => info!(artifacts, "removed the bytes of artifacts that no tenant has any more"),
             Err(error) => warn!(%error, "the bytes of artifacts that no tenant has any more could not be removed"),
         }
+        remove_unused_code(state.sandbox.clone()).await;
         if let Err(error) = storage.forget_audit(before(audit_keep_time)).await {
             warn!(%error, "old lines of the audit log could not be removed");
         }
@@ -185,6 +187,14 @@ pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: Can
         if let Err(error) = storage.forget_entries(Timestamp::now()).await {
             warn!(%error, "entries of the key-value store that have expired could not be removed");
         }
+    }
+}
+
+async fn remove_unused_code(sandbox: Sandbox) {
+    match tokio::task::spawn_blocking(move || sandbox.tidy(SystemTime::now())).await {
+        Ok(0) => {}
+        Ok(releases) => info!(releases, "removed compiled code of releases that have not run for a week"),
+        Err(error) => error!(%error, "looking for compiled code that nobody uses panicked"),
     }
 }
 

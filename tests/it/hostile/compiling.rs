@@ -1,16 +1,16 @@
 //! Corpus A again: the compile child under its limits, and the cache of what it made.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use model::{Limits, Outcome};
 use sandbox::{Config, PrepareError};
 use tempfile::TempDir;
 
 use super::{SHORT, generated};
-use crate::support::{House, guest, sandbox_in};
+use crate::support::{House, cached, guest, sandbox_in};
 
 /// A compiler that leaves a mark in `folder/marks` each time that it is started.
 fn counting(folder: &Path) {
@@ -73,7 +73,7 @@ fn whatever_in_the_cache_is_not_what_was_written_is_compiled_anew() {
     counting(folder.path());
     let house = house_in(&folder);
     answers(&house);
-    let only = |extension: &str| crate::support::cached(folder.path(), extension).pop().unwrap();
+    let only = |extension: &str| cached(folder.path(), extension).pop().unwrap();
     let damages: [Damage; 7] = [
         ("cwasm", flip_a_bit),
         ("cwasm", |file| fs::write(file, b"").unwrap()),
@@ -184,7 +184,7 @@ fn three_tries(then: &str) -> String {
     };
     let mut verdicts: Vec<String> = (0..3).map(|_| verdict()).collect();
     verdicts.dedup();
-    let left = |extension: &str| crate::support::cached(folder.path(), extension);
+    let left = |extension: &str| cached(folder.path(), extension);
     assert!(left("draft").is_empty() && left("cwasm").is_empty(), "{verdicts:?} left its draft");
     format!("{} ({} started)", verdicts.join(", then "), compilations(folder.path()))
 }
@@ -249,4 +249,38 @@ fn an_upload_that_is_given_up_leaves_no_child_and_no_draft() {
     }
     let run = house.run(&house.prepare(&artifact), &SHORT);
     assert!(matches!(run.outcome, Outcome::BotBreak(_)), "{run:?}");
+}
+
+#[test]
+fn code_that_no_release_has_used_for_a_week_is_removed_and_nothing_else() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let folder = TempDir::new().unwrap();
+    counting(folder.path());
+    let house = house_in(&folder);
+    answers(&house);
+    let now = SystemTime::now();
+    let own = cached(folder.path(), "cwasm").pop().unwrap().parent().unwrap().to_owned();
+    let beside = |name: &str| {
+        let folder = own.with_file_name(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("code.cwasm"), "code").unwrap();
+        folder
+    };
+    let another = beside("0123456789abcdef");
+    let foreign = ["our-own-notes", "0123456789abcdeg", "0123456789abcde"].map(beside);
+
+    let tidy = |days: u32| house.sandbox.tidy(now + days * DAY);
+    assert_eq!([tidy(0), tidy(6)], [0, 0]);
+    // As the other release does, as long as it runs.
+    File::open(&another).unwrap().set_modified(now + 5 * DAY).unwrap();
+    assert_eq!([tidy(8), tidy(11)], [0, 0]);
+    assert!(another.join("code.cwasm").exists());
+    assert_eq!([tidy(13), tidy(14)], [1, 0]);
+    assert!(!another.exists() && foreign.iter().all(|folder| folder.join("code.cwasm").exists()));
+
+    let used = fs::metadata(&own).unwrap().modified().unwrap();
+    assert!(used > now + 13 * DAY, "the other release sees that this one runs");
+    assert_eq!(tidy(60), 0);
+    answers(&house);
+    assert_eq!(compilations(folder.path()), 1);
 }

@@ -9,7 +9,7 @@ use std::io::{self, Read as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use model::ArtifactId;
@@ -21,6 +21,10 @@ use crate::inspect::Inspection;
 
 /// No compilation takes this long, so a draft of this age is nobody's.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
+
+/// As long does the folder of another engine stay after its last use: going back to an older release is quick, and one that still runs beside this
+/// one keeps its own.
+const UNUSED: Duration = Duration::from_secs(7 * 86_400);
 
 /// The folder of this engine's machine code.
 pub(crate) struct Cache {
@@ -78,6 +82,7 @@ impl Cache {
         let cache = Self { root, folder };
         cache.make_folders()?;
         cache.sweep();
+        cache.touch(SystemTime::now());
         Ok(cache)
     }
 
@@ -105,6 +110,23 @@ impl Cache {
             if let Err(error) = fs::remove_file(draft.path()) {
                 tracing::warn!(%error, draft = %draft.path().display(), "an abandoned draft cannot be removed");
             }
+        }
+    }
+
+    /// Says that this folder is in use, and removes those that no engine has used for a week. Tells how many.
+    pub(crate) fn tidy(&self, now: SystemTime) -> usize {
+        self.touch(now);
+        let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let unused =
+            folders.filter(|entry| is_of_an_engine(entry) && entry.path() != self.folder && is_unused(entry, now));
+        unused.filter(|entry| remove(&entry.path())).count()
+    }
+
+    /// Whoever looks for folders that nobody uses sees by its time that somebody does.
+    fn touch(&self, now: SystemTime) {
+        let touched = File::open(&self.folder).and_then(|folder| folder.set_modified(now));
+        if let Err(error) = touched {
+            tracing::warn!(%error, folder = %self.folder.display(), "the folder for compiled code cannot be marked as used");
         }
     }
 
@@ -194,6 +216,29 @@ impl Drop for Draft {
     fn drop(&mut self) {
         // A draft that was kept has moved; one that was not must not stay.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Whether it is a folder that we made, by its name and its owner; nothing else is ours to remove.
+fn is_of_an_engine(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let is_named = name.len() == 16 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_named && entry.metadata().is_ok_and(|metadata| metadata.is_dir() && is_ours_alone(&metadata))
+}
+
+fn is_unused(folder: &fs::DirEntry, now: SystemTime) -> bool {
+    let used = folder.metadata().and_then(|metadata| metadata.modified());
+    used.is_ok_and(|used| now.duration_since(used).is_ok_and(|age| age > UNUSED))
+}
+
+/// Whoever uses it all the same compiles anew what it has not loaded yet.
+fn remove(folder: &Path) -> bool {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, folder = %folder.display(), "compiled code that nobody uses any more cannot be removed");
+            false
+        }
     }
 }
 
