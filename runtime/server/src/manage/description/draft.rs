@@ -194,6 +194,10 @@ impl<T: ToSchema> Output for Json<T> {
 impl<T: Output> Output for Result<T, Problem> {
     fn describe(draft: &mut Draft, status: StatusCode) {
         T::describe(draft, status);
-        draft.fails(&[StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE]);
+        draft.fails(&[
+            StatusCode::INTERNAL_SERVER_ERROR,
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::INSUFFICIENT_STORAGE,
+        ]);
     }
 }
