@@ -8,9 +8,11 @@ pub enum Bucket {
     Node,
     /// The one that all nodes of a tenant share.
     Tenant,
+    /// The tenant's messages, which people write and handlers only read.
+    Messages,
 }
 
-/// A bucket that may be opened: `node`, or with `tenant read` only to look things up.
+/// A bucket that may be opened: `node`, or with `tenant read` only to look things up. `messages` is for that in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyValueGrant {
     /// Which.
@@ -21,13 +23,22 @@ pub struct KeyValueGrant {
 
 impl Bucket {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Node, Self::Tenant];
+    pub const ALL: [Self; 3] = [Self::Node, Self::Tenant, Self::Messages];
 
     /// As guests and grants name it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Node => "node",
             Self::Tenant => "tenant",
+            Self::Messages => "messages",
+        }
+    }
+
+    /// Whether handlers may ever write to it.
+    const fn is_writable(self) -> bool {
+        match self {
+            Self::Node | Self::Tenant => true,
+            Self::Messages => false,
         }
     }
 }
@@ -37,7 +48,7 @@ impl FromStr for Bucket {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let bucket = Self::ALL.into_iter().find(|bucket| bucket.name() == name);
-        bucket.ok_or_else(|| format!("there is no bucket `{name}`: use node or tenant"))
+        bucket.ok_or_else(|| format!("there is no bucket `{name}`: use node, tenant or messages"))
     }
 }
 
@@ -46,17 +57,27 @@ impl FromStr for KeyValueGrant {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (bucket, access) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let bucket: Bucket = bucket.parse()?;
         let may_write = match access.trim() {
-            "" => true,
+            "" => bucket.is_writable(),
             "read" => false,
-            other => return Err(format!("{other} is no way to open a bucket: say `read`, or nothing for all of it")),
+            other if bucket.is_writable() => {
+                return Err(format!("{other} is no way to open a bucket: say `read`, or nothing for all of it"));
+            }
+            other => {
+                let bucket = bucket.name();
+                return Err(format!(
+                    "{other} is no way to open {bucket}, which handlers only read: say nothing behind it"
+                ));
+            }
         };
-        Ok(Self { bucket: bucket.parse()?, may_write })
+        Ok(Self { bucket, may_write })
     }
 }
 
 impl fmt::Display for KeyValueGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.bucket.name(), if self.may_write { "" } else { " read" })
+        let is_narrowed = self.bucket.is_writable() && !self.may_write;
+        write!(f, "{}{}", self.bucket.name(), if is_narrowed { " read" } else { "" })
     }
 }

@@ -155,7 +155,7 @@ impl FromStr for Grant {
             Some(("kv", bucket)) => bucket.trim().parse().map(Self::KeyValue).map_err(error),
             Some(_) | None => Err(error(
                 "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET, as \
-                 connection:NAME, or as kv:node, kv:tenant or kv:tenant read"
+                 connection:NAME, or as kv:node, kv:tenant, kv:tenant read or kv:messages"
                     .to_owned(),
             )),
         }
@@ -209,8 +209,8 @@ impl PartialSchema for Grant {
     fn schema() -> RefOr<Schema> {
         Object::builder()
             .schema_type(Type::String)
-            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `connection:NAME`; `kv:node` or `kv:tenant`, with `read` \
-                 behind it if nothing may be changed."))
+            .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `connection:NAME`; `kv:node` or \
+                 `kv:tenant`, with `read` behind it if nothing may be changed; `kv:messages`, which are only read."))
             .max_length(Some(MAX_BYTES))
             .examples(["http:https://api.example.com GET,POST"])
             .into()
@@ -243,6 +243,9 @@ mod tests {
             ("http:[::1]", "http:https://[::1]"),
             (" http: *.example.com POST, GET,GET ", "http:https://*.example.com GET,POST"),
             ("connection: crm", "connection:crm"),
+            ("kv: tenant  read", "kv:tenant read"),
+            ("kv:messages", "kv:messages"),
+            ("kv:messages read", "kv:messages"),
         ] {
             assert_eq!(grant(text).to_string(), written, "{text}");
             assert_eq!(grant(written).to_string(), written);
@@ -258,6 +261,7 @@ mod tests {
             ("connection:a b", "is not a valid id"),
             ("kv:x", "there is no bucket `x`"),
             ("kv:node write", "write is no way to open a bucket"),
+            ("kv:messages write", "which handlers only read"),
             ("smtp:x", "write it as http:ORIGIN"),
             ("http:", "no origin"),
             ("http:ftp://example.com", "use https or http"),

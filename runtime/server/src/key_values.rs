@@ -1,4 +1,4 @@
-//! What handlers keep between their runs: each node's buckets, and how much of them its tenant may fill.
+//! What handlers keep between their runs: each node's buckets, and how much of them its tenant may fill. Messages are read as a bucket, too.
 //!
 //! Storage knows no quota: to count what a tenant has looks at all of it. So each host counts once in a while, adds what is written through it, and
 //! counts anew before it refuses anything. What other hosts write within that while may come on top.
@@ -10,9 +10,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytesize::ByteSize;
 use jiff::Timestamp;
-use model::{Bucket, NodeId, Quota, TenantId};
+use model::{Bucket, MessageName, MessageText, NodeId, Quota, TenantId};
 use sandbox::key_value::{Doing, Entry, KeyValue, KeyValueError, MAX_LISTED, Version, Write};
-use storage::{Bucket as Place, EntryWrite, Storage, StorageError, Weight};
+use storage::{Bucket as Place, EntryWrite, MessageFilter, Storage, StorageError, Weight};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tracing::warn;
@@ -97,16 +97,48 @@ impl KeyValues {
 }
 
 impl Buckets {
-    pub(crate) fn place(&self, bucket: Bucket) -> Place<'_> {
+    /// Where the entries of a bucket are.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] for messages, which are no entries.
+    pub(crate) fn place(&self, bucket: Bucket) -> Result<Place<'_>, StorageError> {
         let name = match bucket {
             Bucket::Node => &self.own,
             Bucket::Tenant => Place::SHARED,
+            Bucket::Messages => {
+                return Err(StorageError::Invalid("messages are changed with `codenode message`, not here".to_owned()));
+            }
         };
-        Place { tenant: &self.tenant, name }
+        Ok(Place { tenant: &self.tenant, name })
     }
 
     async fn entries(&self, bucket: Bucket, keys: &[String]) -> Result<Vec<Option<storage::Entry>>, StorageError> {
-        self.storage.entries(self.place(bucket), keys, Timestamp::now()).await
+        self.storage.entries(self.place(bucket)?, keys, Timestamp::now()).await
+    }
+
+    /// The texts of messages. What is no message's name is the name of none.
+    async fn texts(&self, names: &[String]) -> Result<Vec<Option<Entry>>, StorageError> {
+        let names: Vec<Option<MessageName>> = names.iter().map(|name| name.parse().ok()).collect();
+        let asked: Vec<MessageName> = names.iter().flatten().cloned().collect();
+        let mut found = self.storage.message_texts(&self.tenant, &asked).await?.into_iter();
+        let entry = |MessageText { text, version, .. }| Entry {
+            value: text.into_bytes(),
+            version: Version(version.cast_signed()),
+        };
+        Ok(names.into_iter().map(|name| name.and_then(|_| found.next().flatten()).map(entry)).collect())
+    }
+
+    async fn names(&self, bucket: Bucket, after: Option<&str>) -> Result<Vec<String>, StorageError> {
+        match bucket {
+            Bucket::Node | Bucket::Tenant => {
+                self.storage.entry_keys(self.place(bucket)?, "", after, MAX_LISTED, Timestamp::now()).await
+            }
+            Bucket::Messages => {
+                let filter = MessageFilter { after, ..MessageFilter::default() };
+                let names = self.storage.message_names(&self.tenant, filter, MAX_LISTED).await?;
+                Ok(names.iter().map(MessageName::to_string).collect())
+            }
+        }
     }
 
     async fn count(&self) -> Result<Counted, StorageError> {
@@ -184,20 +216,20 @@ impl Buckets {
 impl KeyValue for Buckets {
     fn get(&self, bucket: Bucket, keys: Vec<String>) -> Doing<'_, Vec<Option<Entry>>> {
         Box::pin(async move {
-            let entries = self.entries(bucket, &keys).await.map_err(|error| self.told(&error))?.into_iter();
             let known = |entry: storage::Entry| Entry { value: entry.value, version: Version(entry.version) };
-            Ok(entries.map(|entry| entry.map(known)).collect())
+            let found = match bucket {
+                Bucket::Node | Bucket::Tenant => {
+                    let entries = self.entries(bucket, &keys).await;
+                    entries.map(|entries| entries.into_iter().map(|entry| entry.map(known)).collect())
+                }
+                Bucket::Messages => self.texts(&keys).await,
+            };
+            found.map_err(|error| self.told(&error))
         })
     }
 
     fn list(&self, bucket: Bucket, after: Option<String>) -> Doing<'_, Vec<String>> {
-        Box::pin(async move {
-            let place = self.place(bucket);
-            self.storage
-                .entry_keys(place, "", after.as_deref(), MAX_LISTED, Timestamp::now())
-                .await
-                .map_err(|error| self.told(&error))
-        })
+        Box::pin(async move { self.names(bucket, after.as_deref()).await.map_err(|error| self.told(&error)) })
     }
 
     fn reserve(&self, bucket: Bucket, key: String, bytes: u64) -> Doing<'_, ()> {
@@ -208,17 +240,18 @@ impl KeyValue for Buckets {
         Box::pin(async move {
             let now = Timestamp::now();
             let entry = |Write { bucket, key, value, lifetime }| {
-                let bucket = self.place(bucket).name.to_owned();
-                EntryWrite { bucket, key, value, expires_at: after(now, lifetime) }
+                let bucket = self.place(bucket)?.name.to_owned();
+                Ok(EntryWrite { bucket, key, value, expires_at: after(now, lifetime) })
             };
-            let writes: Vec<EntryWrite> = writes.into_iter().map(entry).collect();
+            let writes =
+                writes.into_iter().map(entry).collect::<Result<Vec<_>, _>>().map_err(|error| self.told(&error))?;
             self.storage.write_entries(&self.tenant, &writes).await.map_err(|error| self.told(&error))
         })
     }
 
     fn increment(&self, bucket: Bucket, key: String, delta: i64, lifetime: Option<Duration>) -> Doing<'_, i64> {
         Box::pin(async move {
-            let (place, now) = (self.place(bucket), Timestamp::now());
+            let (place, now) = (self.place(bucket).map_err(|error| self.told(&error))?, Timestamp::now());
             self.storage
                 .increment(place, &key, delta, after(now, lifetime), now)
                 .await
@@ -229,7 +262,8 @@ impl KeyValue for Buckets {
     fn swap(&self, seen: Option<Version>, write: Write) -> Doing<'_, bool> {
         Box::pin(async move {
             let Write { bucket, key, value, lifetime } = write;
-            let (place, now, seen) = (self.place(bucket), Timestamp::now(), seen.map(|Version(version)| version));
+            let place = self.place(bucket).map_err(|error| self.told(&error))?;
+            let (now, seen) = (Timestamp::now(), seen.map(|Version(version)| version));
             let value = value.unwrap_or_default();
             self.storage
                 .swap_entry(place, &key, seen, &value, after(now, lifetime), now)

@@ -30,6 +30,8 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 const TIDY_INTERVAL: Duration = Duration::from_secs(3_600);
 /// As long do the bytes of an artifact outlive it, so that a backup of the database from before still finds them.
 const UNOWNED_TIME: Duration = Duration::from_secs(7 * 86_400);
+/// As long can a message that was deleted be restored.
+const DELETED_MESSAGE_TIME: Duration = Duration::from_secs(30 * 86_400);
 /// Nodes that are brought up to date at once. Compiling has its own, shorter queue.
 const AT_ONCE: usize = 8;
 
@@ -186,6 +188,9 @@ pub(crate) async fn tidy(state: Arc<State>, audit_keep_time: Duration, stop: Can
         }
         if let Err(error) = storage.forget_entries(Timestamp::now()).await {
             warn!(%error, "entries of the key-value store that have expired could not be removed");
+        }
+        if let Err(error) = storage.forget_messages(before(DELETED_MESSAGE_TIME)).await {
+            warn!(%error, "what is left of messages that were deleted long ago could not be removed");
         }
     }
 }

@@ -45,6 +45,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "run pages with HTTP calls", include_str!("../migrations/0006_run_pages_with_http_calls.sql")),
     (7, "key values", include_str!("../migrations/0007_key_values.sql")),
     (8, "connections", include_str!("../migrations/0008_connections.sql")),
+    (9, "messages", include_str!("../migrations/0009_messages.sql")),
 ];
 
 /// Where rows are kept.

@@ -408,7 +408,7 @@ fn number_in(value: &[u8]) -> Option<i64> {
 }
 
 /// Below this is all that begins with a prefix.
-fn beyond(prefix: &str) -> Vec<u8> {
+pub(crate) fn beyond(prefix: &str) -> Vec<u8> {
     let mut bytes = prefix.as_bytes().to_vec();
     match bytes.last_mut() {
         Some(last) => *last += 1,
@@ -432,7 +432,7 @@ fn entry(row: &AnyRow) -> Result<Entry> {
     })
 }
 
-fn bytes(row: &AnyRow, name: &str) -> Result<Vec<u8>> {
+pub(crate) fn bytes(row: &AnyRow, name: &str) -> Result<Vec<u8>> {
     row.try_get(name).map_err(|error| damaged(name, &error))
 }
 

@@ -1,4 +1,4 @@
-//! What outlives the process: tenants, keys, nodes, revisions, secrets, artifacts, run records and what handlers keep, in a database and an
+//! What outlives the process: tenants, keys, nodes, revisions, secrets, artifacts, run records, messages and what handlers keep, in a database and an
 //! object store.
 //!
 //! The only room that knows SQL and object stores. It knows nothing of HTTP, of WebAssembly or of the configuration file.
@@ -17,6 +17,7 @@ mod error;
 mod idempotency;
 mod key_values;
 mod keys;
+mod messages;
 mod nodes;
 mod objects;
 mod retention;
@@ -38,6 +39,10 @@ pub use error::StorageError;
 pub use idempotency::{By, IdempotencyClaim, IdempotencyStanding};
 pub use key_values::{Bucket, Entry, EntryWrite, Weight};
 pub use keys::{NewKey, ShownKey};
+pub use messages::{
+    Imported, MAX_DESCRIPTION_BYTES, MAX_MESSAGES, MAX_MESSAGES_BYTES, MAX_TEXT_BYTES, MAX_VERSIONS, MessageFilter,
+    MessageImport, MessageWrite,
+};
 pub use objects::ObjectPlace;
 pub use revisions::NewRevision;
 pub use runs::{FoundRuns, RunFilter, RunPages};

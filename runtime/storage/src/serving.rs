@@ -79,14 +79,15 @@ impl Storage {
         number(&row, "sequence")
     }
 
-    /// What has changed after `sequence`.
+    /// What has changed after `sequence`. What handlers read when they run is not among it: it is for no host to bring up to date.
     ///
     /// # Errors
     /// As [`Storage::sequence`].
     pub async fn changes_since(&self, sequence: u64) -> Result<Changes> {
         let query = sqlx::query(
-            "SELECT MAX(sequence) AS last, tenant, node FROM audit WHERE sequence > $1 AND tenant IS NOT NULL \
-             GROUP BY tenant, node ORDER BY MAX(sequence) LIMIT $2",
+            "SELECT MAX(sequence) AS last, tenant, node,
+                 CAST(MAX(CASE WHEN action LIKE 'entry.%' OR action LIKE 'message.%' THEN 0 ELSE 1 END) AS BIGINT) AS is_served
+             FROM audit WHERE sequence > $1 AND tenant IS NOT NULL GROUP BY tenant, node ORDER BY MAX(sequence) LIMIT $2",
         );
         let query = query.bind(i64::try_from(sequence).unwrap_or(i64::MAX)).bind(MAX_CHANGES + 1);
         let rows = self.database.read("look for changes", query.fetch_all(&self.database.pool)).await?;
@@ -97,7 +98,9 @@ impl Storage {
         let mut of = Vec::with_capacity(rows.len());
         for row in &rows {
             changes.sequence = changes.sequence.max(number(row, "last")?);
-            of.push((parsed(row, "tenant")?, optional_parsed(row, "node")?));
+            if number::<i64>(row, "is_served")? == 1 {
+                of.push((parsed(row, "tenant")?, optional_parsed(row, "node")?));
+            }
         }
         Ok(Changes { of: Some(of), ..changes })
     }

@@ -89,7 +89,7 @@ impl Storage {
             .await
     }
 
-    /// Removes a tenant with its keys, nodes, revisions, secrets, run records and what its nodes keep. Runs under way go on to their end.
+    /// Removes a tenant with its keys, nodes, revisions, secrets, run records, messages and what its nodes keep. Runs under way go on to their end.
     ///
     /// # Errors
     /// [`StorageError::NotFound`].
@@ -110,6 +110,7 @@ impl Storage {
                     query.execute(change.connection()).await.map_err(failed(doing))?;
                 }
                 change.delete_entries(id, None).await?;
+                change.delete_messages(id).await?;
                 let tenant = sqlx::query("DELETE FROM tenants WHERE id = $1").bind(id.as_str().to_owned());
                 let done = tenant.execute(change.connection()).await.map_err(failed(doing))?;
                 if done.rows_affected() == 0 {

@@ -96,7 +96,7 @@ pub(super) async fn list(
         return Err(Problem::invalid(format!("`limit` is {limit}: it must be from 1 to {MAX_LIMIT}")));
     }
     let buckets = buckets(&state, &tenant, listing.node.as_ref()).await?;
-    let place = buckets.place(bucket(listing.node.as_ref()));
+    let place = buckets.place(bucket(listing.node.as_ref()))?;
     let (prefix, after) = (listing.prefix.unwrap_or_default(), listing.cursor);
     let keys = state.stored.storage.entry_keys(place, &prefix, after.as_deref(), limit, Timestamp::now()).await?;
     let is_full = keys.len() == usize::try_from(limit).unwrap_or(usize::MAX);
@@ -112,7 +112,7 @@ pub(super) async fn show(
 ) -> Result<Json<Entry>, Problem> {
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
     let keys = [key];
-    let found = state.stored.storage.entries(buckets.place(bucket(node.as_ref())), &keys, Timestamp::now()).await?;
+    let found = state.stored.storage.entries(buckets.place(bucket(node.as_ref()))?, &keys, Timestamp::now()).await?;
     let [key] = keys;
     let Some(entry) = found.into_iter().next().flatten() else {
         return Err(Problem::not_found(format!("there is no entry {}", key.escape_debug())));
@@ -144,7 +144,7 @@ pub(super) async fn set(
     buckets.take_room(bucket, &key, (key.len() + value.len()) as u64).await?;
     let now = Timestamp::now();
     let expires_at = wanted.ttl.map(|ttl| now.checked_add(ttl).unwrap_or(Timestamp::MAX));
-    let write = EntryWrite { bucket: buckets.place(bucket).name.to_owned(), key, value: Some(value), expires_at };
+    let write = EntryWrite { bucket: buckets.place(bucket)?.name.to_owned(), key, value: Some(value), expires_at };
     state.stored.storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor, now).await?;
     Ok(Done)
 }
@@ -157,7 +157,7 @@ pub(super) async fn delete(
     Query(Place { node, key }): Query<Place>,
 ) -> Result<Done, Problem> {
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
-    let name = buckets.place(bucket(node.as_ref())).name.to_owned();
+    let name = buckets.place(bucket(node.as_ref()))?.name.to_owned();
     let write = EntryWrite { bucket: name, key, value: None, expires_at: None };
     let (storage, now) = (&state.stored.storage, Timestamp::now());
     storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor, now).await?;

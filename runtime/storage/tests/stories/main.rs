@@ -11,6 +11,7 @@ mod idempotency;
 mod key_values;
 mod leftovers;
 mod machine;
+mod messages;
 mod objects;
 mod place;
 mod runs;
