@@ -14,6 +14,7 @@ mod keep;
 mod key_values;
 mod listen;
 mod manage;
+mod message_file;
 mod metrics;
 mod reach;
 mod recorder;
@@ -35,6 +36,7 @@ pub mod signature {
 
 pub use config::{Config, ConfigError, Environment};
 pub use keep::reseal;
+pub use message_file::{MAX_MESSAGE_FILE_BYTES, MessageFileError, MessageFormat};
 pub use reach::Reach;
 pub use server::{Options, ServeError, Server, serve};
 pub use telemetry::start as start_telemetry;

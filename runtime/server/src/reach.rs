@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use model::{Actor, Connection, ConnectionName, ConnectionSettings, Grant, NodeId, Quota, TenantId};
 use sandbox::Grants;
-use storage::{MasterKey, ObjectPlace, OpenConnection, Place, Storage};
+use storage::{MasterKey, MessageImport, MessageWrite, ObjectPlace, OpenConnection, Place, Storage};
 
 use crate::connections::{Connections, Credential};
 use crate::egress::Gateway;
@@ -18,11 +18,13 @@ pub struct Reach {
     pub(crate) gateway: Gateway,
     pub(crate) connections: Connections,
     pub(crate) key_values: KeyValues,
+    storage: Storage,
 }
 
 impl Reach {
     pub(crate) fn new(gateway: Gateway, storage: &Storage) -> Self {
-        Self { gateway, connections: Connections::default(), key_values: KeyValues::new(storage) }
+        let (connections, key_values) = (Connections::default(), KeyValues::new(storage));
+        Self { gateway, connections, key_values, storage: storage.clone() }
     }
 
     /// For runs without a server: entries are kept in a folder, which is made if absent.
@@ -58,6 +60,16 @@ impl Reach {
         };
         let opened = connections.into_iter().map(open).collect::<anyhow::Result<_>>()?;
         self.connections.replace(Some(tenant), 0, opened);
+        Ok(())
+    }
+
+    /// Lets the tenant have these messages and no others.
+    ///
+    /// # Errors
+    /// If one of them cannot be kept.
+    pub async fn set_messages(&self, tenant: &TenantId, texts: Vec<MessageWrite>) -> anyhow::Result<()> {
+        let import = MessageImport { texts, deletes_others: true, is_trial: false };
+        self.storage.import_messages(tenant, &import, &Actor::operator()).await?;
         Ok(())
     }
 

@@ -55,6 +55,9 @@ fn furnished(server: &Server) -> String {
         let made = post("/v1/tenants/acme/nodes/SHOP/revisions", &json!({ "artifact": artifact, "note": note }));
         post("/v1/tenants/acme/nodes/SHOP/promote", &json!({ "revision": made["number"] }));
     }
+    for path in ["/v1/tenants/acme/messages/greeting", "/v1/tenants/acme/messages/greeting?language=hi"] {
+        server.change("PUT", path, &json!({ "text": "hello" }));
+    }
     let run = server.send("SHOP", &event("product_name", "speaker"));
     server.record(&run);
     let run = run.header("x-codenode-run").unwrap();

@@ -6,9 +6,9 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::{Json, extract};
 use http::StatusCode;
-use http::header::IF_MATCH;
+use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
-use model::{ArtifactId, ConnectionName, NodeId, RevisionNumber, TenantId};
+use model::{ArtifactId, ConnectionName, MessageKey, NodeId, RevisionNumber, TenantId};
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, SchemaType, Type};
@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::description::{Draft, Input};
 use super::problem::Problem;
+use crate::message_file::{File, MessageFormat};
 
 /// The names in the path. What cannot be a name is the name of nothing.
 pub(super) struct Path<T>(pub(super) T);
@@ -50,6 +51,7 @@ macro_rules! names {
 names!(TenantId: TenantId);
 names!(String: String);
 names!((TenantId, String): TenantId, String);
+names!((TenantId, MessageKey): TenantId, MessageKey);
 names!((TenantId, NodeId): TenantId, NodeId);
 names!((TenantId, ConnectionName): TenantId, ConnectionName);
 names!((TenantId, ArtifactId): TenantId, ArtifactId);
@@ -175,5 +177,47 @@ impl Input for Artifact {
             Object::builder().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
         draft.reads("application/octet-stream", bytes);
         draft.fails(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE]);
+    }
+}
+
+/// Messages as a file, which its handler reads when it has room for them; what it is, its media type says.
+pub(super) struct MessageFile {
+    pub(super) format: MessageFormat,
+    pub(super) body: axum::body::Body,
+}
+
+impl<S: Send + Sync> FromRequest<S> for MessageFile {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let said = request.headers().get(CONTENT_TYPE).and_then(|said| said.to_str().ok()).unwrap_or_default();
+        let media_type = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let format = match media_type.as_str() {
+            "application/json" => MessageFormat::Json,
+            "text/csv" => MessageFormat::Csv,
+            _ => {
+                let detail = "send JSON or CSV, with content-type: application/json or text/csv";
+                return Err(Problem::unsupported_media_type(detail));
+            }
+        };
+        Ok(Self { format, body: request.into_body() })
+    }
+}
+
+impl Input for MessageFile {
+    fn describe(draft: &mut Draft) {
+        let schema = draft.schema::<File>();
+        draft.reads("application/json", schema);
+        let table = Object::builder().schema_type(Type::String).description(Some(
+            "UTF-8, with or without a mark of that. The header names the columns `key`, `language`, `text` and `description`, of which the second \
+             and the last may be absent.",
+        ));
+        draft.reads("text/csv", table);
+        draft.fails(&[
+            StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ]);
     }
 }

@@ -13,6 +13,7 @@ mod health;
 mod idempotency;
 mod input;
 mod keys;
+mod messages;
 mod metrics;
 mod nodes;
 mod output;
@@ -80,7 +81,7 @@ fn table_of_contents(state: Arc<State>) -> Finished {
         .on(GET, "/v1", Role::Read, "The paths of the API", description::contents)
         .open("/v1/openapi.json", "The API as an OpenAPI document", description::document)
         .open("/v1/docs", "The same as a page", description::page);
-    what_happened(what_is_kept(connected(a_node(artifacts_and_nodes(tenants_and_keys(api)))))).finished()
+    what_happened(what_is_said(what_is_kept(connected(a_node(artifacts_and_nodes(tenants_and_keys(api))))))).finished()
 }
 
 fn tenants_and_keys(api: Api) -> Api {
@@ -175,6 +176,23 @@ fn what_is_kept(api: Api) -> Api {
         .on(GET, ENTRY, Read, "What is kept under a key", entries::show)
         .on(PUT, ENTRY, Deploy, "Keep something under a key", entries::set)
         .on(DELETE, ENTRY, Deploy, "Remove what is kept under a key", entries::delete)
+}
+
+fn what_is_said(api: Api) -> Api {
+    use Role::{Deploy, Read};
+    const MESSAGES: &str = "/v1/tenants/{tenant}/messages";
+    const MESSAGE: &str = "/v1/tenants/{tenant}/messages/{key}";
+    const HISTORY: &str = "/v1/tenants/{tenant}/messages/{key}/history";
+    const RESTORE: &str = "/v1/tenants/{tenant}/messages/{key}/restore";
+    const FILE: &str = "/v1/tenants/{tenant}/message-file";
+    api.on(GET, MESSAGES, Read, "The messages of a tenant, in the order of their names", messages::list)
+        .on(GET, MESSAGE, Read, "One message", messages::show)
+        .on(PUT, MESSAGE, Deploy, "Write a message, which handlers read from their next run on", messages::set)
+        .on(DELETE, MESSAGE, Deploy, "Remove a message, which can be restored for 30 days", messages::delete)
+        .on(GET, HISTORY, Read, "What a message is and was, the newest first", messages::history)
+        .on(POST, RESTORE, Deploy, "Give a message the text of an earlier version", messages::restore)
+        .on(GET, FILE, Read, "All messages of a tenant as a file", messages::export)
+        .on(PUT, FILE, Deploy, "Write the messages of a file, all of them or none", messages::import)
 }
 
 fn what_happened(api: Api) -> Api {

@@ -3,14 +3,17 @@
 use axum::Json;
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, StatusCode};
-use model::{Connection, Node, Tenant};
+use model::{Connection, MessageText, Node, Tenant};
 use serde::Serialize;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::{PartialSchema as _, ToSchema};
 
 use super::description::{Draft, Output};
+use crate::message_file::{File, MessageFormat};
 
 /// 201 with what was made.
 pub(super) struct Created<T>(pub(super) T);
@@ -34,6 +37,12 @@ pub(super) trait Versioned {
 
 /// What no cache may keep.
 pub(super) struct Unstored<T>(pub(super) T);
+
+/// A tenant's messages as a file.
+pub(super) struct MessageFile {
+    pub(super) format: MessageFormat,
+    pub(super) bytes: Bytes,
+}
 
 /// The OpenAPI document.
 pub(super) struct Document(pub(super) Bytes);
@@ -101,6 +110,12 @@ impl Versioned for Tenant {
     }
 }
 
+impl Versioned for MessageText {
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
 impl<T: Serialize + Versioned> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
         ([(ETAG, format!("\"{}\"", self.0.version()))], Json(self.0)).into_response()
@@ -123,6 +138,22 @@ impl<T: IntoResponse> IntoResponse for Unstored<T> {
 impl<T: Output> Output for Unstored<T> {
     fn describe(draft: &mut Draft, status: StatusCode) {
         T::describe(draft, status);
+    }
+}
+
+impl IntoResponse for MessageFile {
+    fn into_response(self) -> Response {
+        let name = format!("attachment; filename=\"messages.{}\"", self.format.ending());
+        let headers: [(HeaderName, &str); 2] = [(CONTENT_TYPE, self.format.media_type()), (CONTENT_DISPOSITION, &name)];
+        (headers, self.bytes).into_response()
+    }
+}
+
+impl Output for MessageFile {
+    fn describe(draft: &mut Draft, status: StatusCode) {
+        let schema = draft.schema::<File>();
+        draft.answers(status, "application/json", schema);
+        draft.answers(status, "text/csv", String::schema());
     }
 }
 

@@ -69,6 +69,19 @@ pub(super) async fn set_quota(
     Ok(Tagged(tenant))
 }
 
+/// Sees that there is such a tenant: in storage, or in this host's configuration file.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn must_be_known(state: &State, tenant: &TenantId) -> Result<(), Problem> {
+    let directory = state.directory.load_full();
+    if directory.nodes().into_iter().any(|live| !live.is_stored() && live.tenant == *tenant) {
+        return Ok(());
+    }
+    state.stored.storage.tenant(tenant).await?;
+    Ok(())
+}
+
 /// `DELETE /v1/tenants/{tenant}`: with its keys, nodes, revisions and secrets.
 pub(super) async fn delete(
     Shared(state): Shared<Arc<State>>,

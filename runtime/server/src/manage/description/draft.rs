@@ -85,9 +85,13 @@ impl Draft {
         self.described.parameters.get_or_insert_default().extend(parameters.into_iter().map(Into::into));
     }
 
+    /// One of the forms that the body may have.
     pub(in crate::manage) fn reads(&mut self, media_type: &str, schema: impl Into<RefOr<Schema>>) {
-        let content = Content::new(Some(schema));
-        let body = RequestBodyBuilder::new().content(media_type, content).required(Some(Required::True)).build();
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True)).build();
+        if let Some(RefOr::T(known)) = self.described.request_body.take() {
+            body = known;
+        }
+        body.content.insert(media_type.to_owned(), Content::new(Some(schema)).into());
         self.described.request_body = Some(body.into());
     }
 
@@ -153,9 +157,9 @@ pub(super) fn reason(status: StatusCode) -> String {
 
 macro_rules! operation {
     ($T:ty, $($input:ident),*) => {
-        impl<F, Answering, O, M, $($input),*> Operation<$T> for F
+        impl<H, Answering, O, M, $($input),*> Operation<$T> for H
         where
-            F: FnOnce($($input),*) -> Answering + Handler<$T, Arc<State>>,
+            H: FnOnce($($input),*) -> Answering + Handler<$T, Arc<State>>,
             Answering: Future<Output = O>,
             O: Output,
             $($input: Input),*
@@ -173,6 +177,7 @@ operation!((M, A, B), A, B);
 operation!((M, A, B, C), A, B, C);
 operation!((M, A, B, C, D), A, B, C, D);
 operation!((M, A, B, C, D, E), A, B, C, D, E);
+operation!((M, A, B, C, D, E, F), A, B, C, D, E, F);
 
 /// The server's own.
 impl<S> Input for Shared<S> {

@@ -13,6 +13,7 @@ fn filled(path: &str) -> String {
         .replace("{node}", "ORDERS")
         .replace("{revision}", "1")
         .replace("{artifact}", &"a".repeat(64))
+        .replace("{key}", "greeting")
         .replace("{id}", "0199a5b0-0000-7000-8000-000000000000")
 }
 
