@@ -12,6 +12,7 @@ mod kv;
 mod local;
 mod login;
 mod logs;
+mod message;
 mod node;
 mod output;
 mod promote;
@@ -83,6 +84,8 @@ enum Command {
     Connection(connection::Connection),
     /// List, read, set and delete what handlers keep in the key-value store
     Kv(kv::Kv),
+    /// List, read, write, restore, import and export the messages that handlers say
+    Message(message::Message),
     /// List, make and delete keys of the server's API
     Key(key::Key),
     /// List, make, limit and delete tenants
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::Secret(secret) => secret.run(),
         Command::Connection(connection) => connection.run(),
         Command::Kv(kv) => kv.run(),
+        Command::Message(message) => message.run(),
         Command::Key(key) => key.run(),
         Command::Tenant(tenant) => tenant.run(),
         Command::CompileArtifact(compile) => Ok(compile.run()),

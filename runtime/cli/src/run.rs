@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use bytesize::ByteSize;
 use ipnet::IpNet;
-use model::{ConnectionName, ConnectionSettings, Event, Grant, Limits, Outcome, Overrides, Quota, TenantId};
+use model::{Bucket, ConnectionName, ConnectionSettings, Event, Grant, Limits, Outcome, Overrides, Quota, TenantId};
 use sandbox::{Grants, PrepareError};
 use serde::Deserialize;
 use serde_json::json;
@@ -18,7 +18,7 @@ use server::egress::Gateway;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::EventSource;
-use crate::{local, output};
+use crate::{local, message, output};
 
 #[derive(clap::Args)]
 pub(crate) struct Run {
@@ -51,6 +51,9 @@ pub(crate) struct Run {
     /// Where entries of the key-value store are kept [default: nowhere, so that each run begins with none]
     #[arg(long, value_name = "FOLDER")]
     entries: Option<PathBuf>,
+    /// What messages say, for the grant `kv:messages`: a file as `codenode message export` writes it [default: as in --entries]
+    #[arg(long, value_name = "FILE")]
+    messages: Option<PathBuf>,
     /// Where compiled code is kept [default: codenode in the user's cache folder]
     #[arg(long, env = "CODENODE_CACHE_DIR", value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -96,6 +99,9 @@ impl Run {
 
     /// Requests leave this machine as they would leave a server, and entries are kept as a server keeps them.
     async fn granted(&self, entries: &Path) -> anyhow::Result<Grants> {
+        if self.messages.is_some() && !self.grants.iter().any(is_of_messages) {
+            bail!("nothing reads the messages: say --grant kv:messages too");
+        }
         if self.grants.is_empty() {
             return Ok(Grants::default());
         }
@@ -105,6 +111,11 @@ impl Run {
         gateway.open_networks(&[(tenant.clone(), networks)].into());
         let reach = Reach::with_entries_in(entries, gateway).await?;
         self.connections.as_deref().map_or(Ok(()), |file| connect(&reach, &tenant, file))?;
+        if let Some(file) = &self.messages {
+            let texts = message::format_of(file)?.read(&message::read_file(file)?);
+            let texts = texts.with_context(|| format!("{} cannot be read", file.display()))?;
+            reach.set_messages(&tenant, texts).await?;
+        }
         Ok(reach.grants(&tenant, &"LOCAL".parse()?, &Quota::DEFAULT, &self.grants))
     }
 
@@ -127,6 +138,13 @@ impl Run {
         Limits::DEFAULT
             .with(&overrides)
             .map_err(|errors| anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+    }
+}
+
+const fn is_of_messages(grant: &Grant) -> bool {
+    match grant {
+        Grant::Http(_) | Grant::Connection(_) => false,
+        Grant::KeyValue(grant) => matches!(grant.bucket, Bucket::Messages),
     }
 }
 

@@ -22,6 +22,7 @@ mod idle;
 mod instructions;
 mod key_values;
 mod logs;
+mod messages;
 mod metrics;
 mod openapi;
 mod outage;

@@ -178,6 +178,15 @@ impl Client {
         self.send_json(Method::PUT, path, body, HeaderMap::new(), ANSWER_TIME)
     }
 
+    /// Puts a file in the place of whatever is there, once the server has said that it wants it.
+    pub(crate) fn put_file(&self, path: &str, media_type: &'static str, bytes: &[u8]) -> anyhow::Result<Answer> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        self.send(Method::PUT, path, headers, SendBody::from_reader(&mut &*bytes), COMPILE_TIME)?.good()
+    }
+
     /// Puts settings in the place of those of the version that was seen.
     pub(crate) fn put(&self, path: &str, body: &impl Serialize, seen: u64) -> anyhow::Result<Answer> {
         self.send_json(Method::PUT, path, body, seen_version(seen)?, ANSWER_TIME)
@@ -297,6 +306,11 @@ impl Answer {
     /// The JSON of an answer to a good request, without control characters that a terminal would obey.
     pub(crate) fn json(&self) -> String {
         output::json(&self.body)
+    }
+
+    /// What it says, as it is: not for a terminal, which would obey it.
+    pub(crate) fn text(&self) -> &str {
+        &self.body
     }
 
     /// What it says, as far as it is needed here.
