@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use codenode::{Error, Event, Reply, handler, http, json, kv};
+use codenode::{Error, Event, Reply, handler, http, json, kv, log, messages};
 use subtle::ConstantTimeEq;
 
 /// The node is granted it.
 const SMS_SERVICE: &str = "https://sms.example.com/send";
+
+/// What the SMS says, where the message `otp.sms` says nothing else.
+const SMS: &str = "Your code is {code}. It is good for five minutes.";
 
 const LIFETIME: Duration = Duration::from_secs(300);
 const TRIES: i64 = 3;
@@ -19,19 +22,19 @@ fn handle(event: Event) -> Result<Reply, Error> {
         return Ok(Reply::text("What is your phone number, with the country's code?").status(false));
     };
     match event.entities.text("code") {
-        None => send(&phone),
+        None => send(&phone, event.user.language_code.as_deref()),
         Some(code) => verify(&phone, code.trim()),
     }
 }
 
 /// A new code takes the place of the one before, with tries of its own. Neither is kept if the SMS cannot be sent.
-fn send(phone: &str) -> Result<Reply, Error> {
+fn send(phone: &str, language: Option<&str>) -> Result<Reply, Error> {
     // Counted at once and for good, as tries are: an SMS costs money, and each new code is three more tries.
     if kv::node()?.keep_for(HOUR).increment(&sms_to(phone), 1)? > SMS_AN_HOUR {
         return Ok(Reply::text("I have sent too many codes to that number. Please ask again in an hour.").status(false));
     }
     let code = format!("{:06}", getrandom::u64()? % 1_000_000);
-    let text = format!("Your code is {code}. It is good for five minutes.");
+    let text = messages::fill(&sms(language), &[("code", &code)]);
     let bucket = kv::node()?.keep_for(LIFETIME);
     // As it is: whoever has a hash of six digits has the digits.
     bucket.set(&code_of(phone), &code)?;
@@ -56,6 +59,18 @@ fn verify(phone: &str, code: &str) -> Result<Reply, Error> {
     }
     bucket.delete(&code_of(phone))?;
     Ok(Reply::text("Thank you, your number is verified.").user_detail("verified_phone", phone))
+}
+
+/// In the words of whoever edits the messages, if they are granted and there are any for the code to stand in.
+fn sms(language: Option<&str>) -> String {
+    match messages::text("otp.sms", language) {
+        Ok(text) if text.contains("{code}") => text,
+        Ok(_) => SMS.to_owned(),
+        Err(error) => {
+            log::debug!("{error}");
+            SMS.to_owned()
+        }
+    }
 }
 
 fn sms_to(phone: &str) -> String {
@@ -189,6 +204,27 @@ mod tests {
             assert!(run.error().contains("503"), "{}", run.error());
         }
         assert!(tried(PHONE, &code).0);
+    }
+
+    #[test]
+    fn the_sms_speaks_the_language_of_whoever_reads_it() {
+        let _kv = testing::kv();
+        let _messages = testing::messages([
+            ("otp.sms", "Your code is {code}. Tell nobody."),
+            ("otp.sms/hi", "आपका कोड {code} है।"),
+            ("otp.sms/de", "Ihr Code kommt."),
+        ]);
+        for (language, words) in
+            [("en", "Tell nobody."), ("hi-IN", "आपका कोड "), ("de", "It is good for five minutes.")]
+        {
+            let _http = testing::http(move |request| {
+                let sms = String::from_utf8(request.bytes().to_vec()).unwrap();
+                assert!(sms.contains(words) && !sms.contains("{code}"), "{sms}");
+                Response::new(202)
+            });
+            let asking = testing::event("OTP_VERIFY").entity("phone", PHONE).language(language);
+            assert!(testing::run(handle, asking).reply().succeeded());
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn tenant() -> Result<Bucket, Error> {
 }
 
 impl Bucket {
-    fn open(name: &'static str) -> Result<Self, Error> {
+    pub(crate) fn open(name: &'static str) -> Result<Self, Error> {
         let opened = Opened::open(name).map_err(|refusal| refusal.at(format_args!("kv:{name}")))?;
         Ok(Self { name, opened: Rc::new(opened), keep_for: None })
     }

@@ -2,7 +2,7 @@
 //!
 //! This crate gives types to the platform's JSON, sends log lines to the host, and runs a handler natively for its unit tests.
 //! The network is the host's, and so is whatever outlives a run; both are granted per node: [`http`] asks for the one, and the module `kv`, with the
-//! feature of that name, for the other.
+//! feature of that name, for the other; so does `messages`, for texts that people edit.
 //!
 //! # A first handler
 //! ```
@@ -62,6 +62,8 @@ pub mod http;
 #[cfg(feature = "kv")]
 pub mod kv;
 pub mod log;
+#[cfg(feature = "kv")]
+pub mod messages;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 

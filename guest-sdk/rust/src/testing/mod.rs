@@ -21,6 +21,8 @@ mod build;
 mod http;
 #[cfg(feature = "kv")]
 mod kv;
+#[cfg(feature = "kv")]
+mod messages;
 mod run;
 
 pub use build::{EventBuilder, event, event_file};
@@ -30,5 +32,7 @@ pub use http::{Answering, http};
 pub(crate) use kv::kept;
 #[cfg(feature = "kv")]
 pub use kv::{Keeping, kv};
+#[cfg(feature = "kv")]
+pub use messages::{Saying, messages};
 pub(crate) use run::log;
 pub use run::{Line, Run, run};

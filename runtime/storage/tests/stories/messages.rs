@@ -1,6 +1,6 @@
 //! Messages: found again as they were last written, with all that they were before; changed by many at once without a loss, and all or none.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan as _};
 use model::{Actor, Door, MessageAction, MessageName, MessageVersion, Quota, TenantId};
@@ -228,6 +228,22 @@ on_both! {
         let gone = storage.restore_message(&acme, &name("greeting"), 20, None, &by()).await;
         assert!(matches!(gone, Err(StorageError::NotFound(_))), "{gone:?}");
         assert_eq!(history(&storage, &acme, "stays").await.len(), 1);
+    }
+
+    async fn of_all_that_a_tenants_messages_were_so_much_is_kept(ground) {
+        let storage = ground.open().await;
+        let acme = tenant("acme");
+        for version in 1..=4 {
+            assert_eq!(set(&storage, &acme, "greeting", &format!("version {version}")).await, version);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // As if each were of 40 MiB: two of them are more than is kept.
+        let database = ground.connect().await;
+        database.execute("UPDATE message_versions SET bytes = 41943040").await.unwrap();
+        database.close().await;
+        storage.forget_messages(Timestamp::now() - 1.hour()).await.unwrap();
+        let kept: Vec<u64> = history(&storage, &acme, "greeting").await.iter().map(|one| one.version).collect();
+        assert_eq!(kept, [4, 3]);
     }
 
     async fn a_tenant_has_so_many_messages_and_no_more(ground) {
