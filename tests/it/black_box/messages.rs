@@ -79,6 +79,33 @@ fn what_is_written_is_read_by_the_next_run() {
 }
 
 #[test]
+fn the_sdk_says_what_is_nearest_to_a_language_in_one_call_of_the_hosts() {
+    let server = Server::start(&(node("keeper", "keeper", GRANTED) + &node("bare", "keeper", "")));
+    for (name, text) in
+        [("a", "any"), ("a?language=hi", HINDI), ("a?language=pt-BR", "pt"), ("b?language=hi", "only hi")]
+    {
+        server.change("PUT", &format!("{MESSAGES}/{name}"), &json!({ "text": text }));
+    }
+    let say = |key: &str, language: Value| json!({ "op": "message", "key": key, "language": language });
+    let operations = [
+        say("a", json!("hi-IN")),
+        say("a", json!("PT_br")),
+        say("a", json!("pt")),
+        say("a", Value::Null),
+        say("b", json!("hi")),
+    ];
+    let answer = server.send("keeper", &plan(&json!(operations)));
+    let said: Vec<Value> = results(&answer).iter().map(|result| result["ok"].clone()).collect();
+    assert_eq!(said, [HINDI, "pt", "any", "any", "only hi"]);
+    assert_eq!(server.record(&answer)["usage"]["kv_calls"], 3 + 3 + 2 + 1 + 2, "one for each name");
+
+    let missing = results(&server.send("keeper", &plan(&json!([say("b", json!("de"))]))));
+    assert!(missing[0]["ok"]["none"].as_str().unwrap().contains("codenode message set b TEXT"), "{missing:?}");
+    let refused = results(&server.send("bare", &plan(&json!([say("a", Value::Null)]))));
+    assert_eq!(refused[0]["ok"]["none"], "kv:messages: it is not granted to this node");
+}
+
+#[test]
 fn handlers_read_messages_and_never_write_them() {
     let server = server();
     server.change("PUT", &format!("{MESSAGES}/greeting"), &json!({ "text": "hello" }));

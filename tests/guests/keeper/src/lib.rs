@@ -6,7 +6,7 @@
 
 use codenode::kv::bindings::wasi::keyvalue::atomics::{self, Cas, CasError};
 use codenode::kv::bindings::wasi::keyvalue::{batch, store};
-use codenode::{Error, Event, Reply, Value, handler, json};
+use codenode::{Error, Event, Reply, Value, handler, json, messages};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -70,6 +70,11 @@ enum Operation {
         value: String,
         plan: Vec<Operation>,
     },
+    /// What the SDK says in a language, or `{"none": …}` with the reason.
+    Message {
+        key: String,
+        language: Option<String>,
+    },
     /// The results of the last time.
     Repeat {
         times: u32,
@@ -116,6 +121,10 @@ fn done(operation: &Operation) -> Result<Result<Value, store::Error>, Error> {
         }
         Operation::Swap { bucket, key, value } => swap_after(bucket, key, value, &[])?,
         Operation::SwapAfter { bucket, key, value, plan } => swap_after(bucket, key, value, plan)?,
+        Operation::Message { key, language } => {
+            let text = messages::text(key, language.as_deref());
+            Ok(text.map_or_else(|why| json!({ "none": why.to_string() }), |text| json!(text)))
+        }
         Operation::Repeat { times, plan } => {
             let mut last = Value::Null;
             for _ in 0..*times {
