@@ -92,6 +92,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("codenode-macros", &[]),
     ("codenode", &["codenode-macros"]),
     ("appointment", &["codenode"]),
+    ("crm-lead", &["codenode"]),
     ("naughty", &["codenode"]),
     ("order-status", &["codenode"]),
     ("order-tracker", &["codenode"]),

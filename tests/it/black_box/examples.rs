@@ -1,10 +1,28 @@
 //! The example handlers, compiled from source, over HTTP.
 
-use super::server::{Server, event, fixture, guest, node};
+use std::sync::{Arc, Mutex};
 
-const SDK_EXAMPLES: [&str; 4] = ["product-price", "order-status", "appointment", "echo-command"];
+use serde_json::{Value, json};
+
+use super::server::{Server, event, fixture, guest, node};
+use super::service::{Received, Service, response};
+
+const SDK_EXAMPLES: [&str; 5] = ["product-price", "order-status", "crm-lead", "appointment", "echo-command"];
 const EVENTS: [&str; 5] =
     ["full_2021.json", "many_entities.json", "minimal_2018.json", "no_entities.json", "step_2023.json"];
+
+/// A server whose only node is this example, which may ask this service.
+fn server_of(example: &str, service: &Service) -> Server {
+    let grants = format!("grants = [\"http:http://{}\"]", service.address);
+    Server::start(&(node(example, example, &grants) + "[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n"))
+}
+
+/// An example's own event, with the service under the variable that it is to be found by.
+fn event_of(example: &str, variable: &str, service: &Service) -> Vec<u8> {
+    let mut event: Value = serde_json::from_str(example).unwrap();
+    event["env_variables"][variable] = json!(service.url(""));
+    event.to_string().into_bytes()
+}
 
 #[test]
 fn every_real_event_is_answered_by_every_example() {
@@ -42,10 +60,39 @@ fn elements_go_to_the_platform_as_strings_that_hold_json() {
         reply["response"].as_array().unwrap().iter().map(|message| message.as_str().unwrap()).collect();
     let kinds: Vec<String> = messages
         .iter()
-        .filter_map(|message| serde_json::from_str::<serde_json::Value>(message).ok())
+        .filter_map(|message| serde_json::from_str::<Value>(message).ok())
         .map(|element| element["type"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds, ["BUTTON", "CAROUSEL"]);
+}
+
+#[test]
+fn a_lead_comes_with_one_key_however_often_and_a_person_takes_over_from_a_crm_that_is_down() {
+    let seen: Arc<Mutex<Vec<Received>>> = Arc::default();
+    let crm = {
+        let seen = Arc::clone(&seen);
+        Service::http(move |request| {
+            let mut seen = seen.lock().unwrap();
+            seen.push(Received { head: request.head.clone(), body: request.body.clone() });
+            if seen.len() == 2 { response(201, "", br#"{"id":"L-1042"}"#) } else { response(503, "", b"") }
+        })
+    };
+    let server = server_of("crm-lead", &crm);
+    let event = event_of(include_str!("../../../examples/crm-lead/event.json"), "CRM_URL", &crm);
+    let taken = server.send("crm-lead", &event);
+    insta::assert_snapshot!(taken.body, @r#"{"status":true,"response":["Thank you, आशा. We will tell you all about the speaker; your number is L-1042."],"conversation_details":{"lead":"L-1042"},"user_details":{"phone_number":"+919876543210"}}"#);
+    let handed_over = server.send("crm-lead", &event);
+    assert_eq!((handed_over.status, &handed_over.json()["status"]), (200, &json!(false)));
+    assert!(handed_over.body.contains("Talk to a person"), "{}", handed_over.body);
+
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 4);
+    for received in seen.iter() {
+        assert!(received.head.starts_with("POST /v1/leads HTTP/1.1\r\n"), "{}", received.head);
+        assert_eq!(received.header("idempotency-key").map(str::len), Some(64));
+        assert_eq!(received.header("idempotency-key"), seen[0].header("idempotency-key"));
+        assert_eq!(received.body, seen[0].body);
+    }
 }
 
 /// The interpreters have functions of hundreds of kilobytes and tables of thousands: the gates must let them through.
