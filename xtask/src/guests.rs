@@ -15,8 +15,8 @@ use crate::{interpreters, toolchains};
 pub(crate) const FOLDER: &str = "target/guests";
 
 /// The nodes that are written with the SDK, for [`LEAN`].
-pub(crate) const SDK_NODES: [&str; 7] =
-    ["product-price", "order-status", "order-tracker", "crm-lead", "appointment", "naughty", "caller"];
+pub(crate) const SDK_NODES: [&str; 8] =
+    ["product-price", "order-status", "order-tracker", "weather-cards", "crm-lead", "appointment", "naughty", "caller"];
 
 /// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all.
 pub(crate) const SDK_NODES_WITH_MORE: [&str; 2] = ["otp-verify", "keeper"];
@@ -29,12 +29,13 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 14] = [
+const GUESTS: [Guest; 15] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
     Guest { package: "naughty", target: LEAN, made: "naughty.wasm", name: "naughty.wasm" },
     Guest { package: "order-tracker", target: LEAN, made: "order_tracker.wasm", name: "order-tracker.wasm" },
+    Guest { package: "weather-cards", target: LEAN, made: "weather_cards.wasm", name: "weather-cards.wasm" },
     Guest { package: "crm-lead", target: LEAN, made: "crm_lead.wasm", name: "crm-lead.wasm" },
     Guest { package: "caller", target: LEAN, made: "caller.wasm", name: "caller.wasm" },
     Guest { package: "long-reply", target: LEAN, made: "long_reply.wasm", name: "long-reply.wasm" },

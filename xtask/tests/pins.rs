@@ -100,6 +100,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("caller", &["codenode"]),
     ("keeper", &["codenode"]),
     ("product-price", &["codenode"]),
+    ("weather-cards", &["codenode"]),
     ("echo-command", &[]),
     ("price-command", &[]),
     ("long-reply", &["codenode"]),

@@ -1,13 +1,14 @@
 //! The example handlers, compiled from source, over HTTP.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
 use serde_json::{Value, json};
 
 use super::server::{Server, event, fixture, guest, node};
 use super::service::{Received, Service, response};
 
-const SDK_EXAMPLES: [&str; 5] = ["product-price", "order-status", "crm-lead", "appointment", "echo-command"];
+const SDK_EXAMPLES: [&str; 6] =
+    ["product-price", "order-status", "weather-cards", "crm-lead", "appointment", "echo-command"];
 const EVENTS: [&str; 5] =
     ["full_2021.json", "many_entities.json", "minimal_2018.json", "no_entities.json", "step_2023.json"];
 
@@ -93,6 +94,36 @@ fn a_lead_comes_with_one_key_however_often_and_a_person_takes_over_from_a_crm_th
         assert_eq!(received.header("idempotency-key"), seen[0].header("idempotency-key"));
         assert_eq!(received.body, seen[0].body);
     }
+}
+
+#[test]
+fn cities_are_asked_for_all_at_once_and_one_that_fails_has_a_card_that_says_so() {
+    // Nobody is answered before all three have asked.
+    let together = Barrier::new(3);
+    let service = Service::http(move |request| {
+        together.wait();
+        let fails = request.head.starts_with("GET /v1/weather?city=Mumbai ");
+        if fails { response(503, "", b"") } else { response(200, "", br#"{"sky":"haze","celsius":31.6}"#) }
+    });
+    let server = server_of("weather-cards", &service);
+    let event = event_of(include_str!("../../../examples/weather-cards/event.json"), "WEATHER_URL", &service);
+    let answer = server.send("weather-cards", &event);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let carousel: Value = serde_json::from_str(answer.json()["response"][0].as_str().unwrap()).unwrap();
+    let texts = |card: &Value| json!([card["title"], card["sub_title"], card["description"]]);
+    let cards: Vec<Value> = carousel["data"]["items"].as_array().unwrap().iter().map(texts).collect();
+    let failed = json!(["Mumbai", "", "I cannot tell right now."]);
+    assert_eq!(cards, [json!(["Pune", "32 °C", "haze"]), json!(["दिल्ली", "32 °C", "haze"]), failed]);
+    assert_eq!(server.record(&answer)["usage"]["http_calls"], 3);
+}
+
+#[test]
+fn where_no_city_is_told_it_is_the_services_failure() {
+    let service = Service::http(|_| response(503, "", b""));
+    let server = server_of("weather-cards", &service);
+    let event = event_of(include_str!("../../../examples/weather-cards/event.json"), "WEATHER_URL", &service);
+    let answer = server.send("weather-cards", &event);
+    assert_eq!((answer.status, answer.cause()), (502, Some("upstream_failed")), "{}", answer.body);
 }
 
 /// The interpreters have functions of hundreds of kilobytes and tables of thousands: the gates must let them through.
