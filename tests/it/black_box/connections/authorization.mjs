@@ -3,6 +3,7 @@
 //   POST /token    the token endpoint
 //   GET  /api      200 with the token that it was asked with, or 401
 //   GET  /api/none 401, whatever it is asked with
+//   POST /v1/leads 201 with a lead's number, or 401
 //   GET  /issued   how many tokens were given out
 //   POST /revoke   none of them is good any more
 import { createServer } from "node:http";
@@ -42,9 +43,11 @@ server.on("request", async (request, response) => {
     good = new Set();
     return say(200, "done");
   }
-  if (!request.url.startsWith("/api")) return oauth(request, response);
+  const isLead = request.url === "/v1/leads";
+  if (!isLead && !request.url.startsWith("/api")) return oauth(request, response);
   const text = (request.headers.authorization ?? "").replace("Bearer ", "");
   const token = request.url !== "/api/none" && good.has(text) && (await provider.ClientCredentials.find(text));
+  if (token && isLead) return say(201, JSON.stringify({ id: `L-${token.clientId}` }));
   return token ? say(200, `hello ${token.clientId}, you came with ${text} for ${token.scope}`) : say(401, "who are you?");
 });
 console.log(address);

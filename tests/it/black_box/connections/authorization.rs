@@ -7,9 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::http;
+use super::super::server::guest;
 use super::{connect, plan, results, server};
 
 const SECRET: &str = "very-secret-secret";
@@ -122,4 +123,16 @@ fn a_token_that_cannot_be_had_is_the_services_failure_and_says_why() {
     connect(&shell, &crm, SECRET);
     let tested = shell.does("connection test crm");
     assert!(tested.contains("crm works: 200"), "{tested}");
+}
+
+#[test]
+fn the_example_takes_a_lead_down_with_a_token_that_it_never_sees() {
+    let authorization = Authorization::start(60);
+    let (server, shell) = server(&authorization.connection("bot", ""), SECRET);
+    shell.does(&format!("deploy {} --node CALLER --grant connection:crm", guest("crm-lead").display()));
+    let mut event: Value = serde_json::from_str(include_str!("../../../../examples/crm-lead/event.json")).unwrap();
+    event["env_variables"]["CRM_URL"] = json!(format!("http://{}", authorization.address));
+    let taken = server.send("CALLER", event.to_string().as_bytes());
+    assert!(taken.body.contains("your number is L-bot"), "{}", taken.body);
+    assert_eq!(server.record(&taken)["http_calls"][0]["status"], 201);
 }
