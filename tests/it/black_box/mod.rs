@@ -1,6 +1,7 @@
 //! The real binary from outside: over HTTP and on the command line.
 
 mod answers;
+mod caller;
 mod cli;
 mod cluster;
 mod concurrency;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::caller::{plan, results};
 use super::super::http;
 use super::super::server::guest;
-use super::{connect, plan, results, server};
+use super::{connect, server};
 
 const SECRET: &str = "very-secret-secret";
 

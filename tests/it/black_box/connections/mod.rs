@@ -5,11 +5,12 @@ mod authorization;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::caller::{plan, results};
 use super::hosts::{NODE, Shared, deploy};
 use super::http::Answer;
-use super::server::{SECRET, Server, event, guest};
+use super::server::{SECRET, Server, guest};
 use super::service::{Received, Service, response};
 use super::shell::Shell;
 use ::server::signature::{Scheme, Secret, sign};
@@ -37,19 +38,6 @@ fn deploy_line(more: &str) -> String {
 
 fn connect(shell: &Shell, set: &str, secret: &str) {
     shell.type_in(&format!("connection set crm {set}"), secret.as_bytes()).exits(0);
-}
-
-/// The event that asks for these requests.
-pub(super) fn plan(how: &str, requests: &Value) -> Vec<u8> {
-    let mut planned: Value = serde_json::from_slice(&event("plan", &requests.to_string())).unwrap();
-    planned["entities"]["how"] = json!([{ "detection": "message", "original_text": how, "entity_value": how }]);
-    planned.to_string().into_bytes()
-}
-
-/// What became of each request.
-pub(super) fn results(answer: &Answer) -> Vec<Value> {
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    serde_json::from_str(answer.json()["response"][0].as_str().unwrap()).unwrap()
 }
 
 /// A service that remembers what it was asked, and answers with it.

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::caller::{plan, results};
 use super::http::Answer;
-use super::server::{Server, event, node, node_of};
+use super::server::{Server, node, node_of};
 use super::service::{Authority, Received, Service, name_server, response};
 
 /// What lets a test's handler reach the services of this machine.
@@ -25,20 +26,6 @@ fn server(grants: &[String], keys: &str, sections: &str) -> Server {
 
 fn grant(service: &Service) -> String {
     format!("http:http://{}", service.address)
-}
-
-/// The event that asks for these requests.
-fn plan(how: &str, requests: &Value) -> Vec<u8> {
-    let mut planned: Value = serde_json::from_slice(&event("plan", &requests.to_string())).unwrap();
-    planned["entities"]["how"] = json!([{ "detection": "message", "original_text": how, "entity_value": how }]);
-    planned.to_string().into_bytes()
-}
-
-/// What became of each request.
-fn results(answer: &Answer) -> Vec<Value> {
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    let text = answer.json()["response"][0].as_str().unwrap().to_owned();
-    serde_json::from_str(&text).unwrap()
 }
 
 fn call(server: &Server, requests: &Value) -> Vec<Value> {
