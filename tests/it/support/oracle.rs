@@ -12,8 +12,9 @@ use super::{House, guest};
 /// How much more memory the process may hold than at the start.
 const MEMORY_SLACK_BYTES: usize = 32 << 20;
 
-/// How far a run may go past its time: ticks are 1 ms, a busy machine's scheduling is not.
-const TIME_SLACK: Duration = Duration::from_millis(250);
+/// How far a run may go past its time: ticks are 1 ms, but a machine that others share stands still for longer, and some of that counts as computing.
+const WALL_SLACK: Duration = Duration::from_secs(3);
+const CPU_SLACK: Duration = Duration::from_secs(1);
 
 /// How fast another node answers after the worst guest; the runs of the tests share two cores.
 const NEIGHBOUR_WAITS: Duration = Duration::from_millis(100);
@@ -95,8 +96,8 @@ impl<'a> Oracle<'a> {
     /// No run uses more than it may, and no record tells of this machine.
     fn check_usage(&self, after: &str, run: &Run, limits: &Limits) {
         let usage = &run.usage;
-        assert!(usage.cpu_time <= limits.cpu_time + TIME_SLACK, "{usage:?} by {after}");
-        assert!(usage.wall_time <= limits.wall_time + TIME_SLACK, "{usage:?} by {after}");
+        assert!(usage.cpu_time <= limits.cpu_time + CPU_SLACK, "{usage:?} by {after}");
+        assert!(usage.wall_time <= limits.wall_time + WALL_SLACK, "{usage:?} by {after}");
         assert!(usage.memory_bytes <= limits.memory_bytes, "{usage:?} by {after}");
         assert!(usage.log_bytes <= limits.log_bytes, "{usage:?} by {after}");
         let record = serde_json::to_string(run).unwrap();
