@@ -2,14 +2,26 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::contestant::Files;
 use crate::price::SECRET;
 use crate::process::{Cores, Process, free_port};
+
+/// What opens the API.
+const TOKEN: &str = "a-token-that-only-the-bench-knows";
+
+/// For which its answers are waited for.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// The management side of a codenode that runs.
+pub struct Management(SocketAddr);
 
 /// A configuration in the making; what is not said is codenode's default.
 pub struct Setup {
@@ -47,13 +59,42 @@ impl Setup {
     /// # Errors
     /// See [`Process::start`].
     pub fn start(&self, files: &Files, cores: Cores) -> anyhow::Result<Process> {
+        self.start_managed(files, cores).map(|(process, _)| process)
+    }
+
+    /// The same, and deploys an artifact to a node over the API, as its tenant would: the node comes from storage then.
+    ///
+    /// # Errors
+    /// See [`Process::start`]; or something is refused.
+    pub fn start_and_deploy(
+        &self,
+        node: &str,
+        artifact: &Path,
+        files: &Files,
+        cores: Cores,
+    ) -> anyhow::Result<(Process, Management)> {
+        // What an earlier round has stored would be there already.
+        let state = self.state(files);
+        if state.exists() {
+            fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
+        }
+        let (process, management) = self.start_managed(files, cores)?;
+        management.codenode(files, &["tenant", "create", "bench"], "")?;
+        management.codenode(files, &["node", "create", node], "")?;
+        management.codenode(files, &["secret", "set", node], SECRET)?;
+        management.codenode(files, &["deploy", &artifact.display().to_string(), "--node", node], "")?;
+        Ok((process, management))
+    }
+
+    fn start_managed(&self, files: &Files, cores: Cores) -> anyhow::Result<(Process, Management)> {
         let port = free_port()?;
-        let management = free_port()?;
+        let management = Management(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)));
         let config = files.scratch.join(format!("{}.toml", self.name));
         let text = format!(
-            "[front_door]\nlisten = \"127.0.0.1:{port}\"\n[management]\nlisten = \"127.0.0.1:{management}\"\n\
+            "[front_door]\nlisten = \"127.0.0.1:{port}\"\n[management]\nlisten = \"{}\"\ntoken = \"{TOKEN}\"\n\
              [storage]\ndirectory = \"{}\"\n[sandbox]\ncache_directory = \"{}\"\n{}[quota]\nruns = 1024\n[log]\nlevel = \"warn\"\n{}",
-            files.scratch.join(format!("{}.state", self.name)).display(),
+            management.0,
+            self.state(files).display(),
             Self::cache(files).display(),
             self.sandbox,
             self.nodes
@@ -61,11 +102,60 @@ impl Setup {
         fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
         let mut command = Command::new(&files.codenode);
         command.arg("serve").arg("--config").arg(&config);
-        Process::start(command, port, cores, &files.scratch.join(format!("{}.log", self.name)))
+        let process = Process::start(command, port, cores, &files.scratch.join(format!("{}.log", self.name)))?;
+        Ok((process, management))
+    }
+
+    fn state(&self, files: &Files) -> PathBuf {
+        files.scratch.join(format!("{}.state", self.name))
     }
 
     /// Where compiled code is kept.
     pub fn cache(files: &Files) -> PathBuf {
         files.scratch.join("compiled")
+    }
+}
+
+impl Management {
+    /// How often the database was read so far.
+    ///
+    /// # Errors
+    /// The metrics do not tell.
+    pub fn database_reads(&self) -> anyhow::Result<f64> {
+        let series = "codenode_storage_duration_seconds_count{kind=\"read\"} ";
+        let page = self.metrics()?;
+        let line = page.lines().find_map(|line| line.strip_prefix(series));
+        line.context("the metrics do not tell of the database")?.trim().parse().context("an odd metric")
+    }
+
+    fn metrics(&self) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(self.0)?;
+        stream.set_read_timeout(Some(ANSWER_TIME))?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn codenode(&self, files: &Files, arguments: &[&str], input: &str) -> anyhow::Result<()> {
+        let mut command = Command::new(&files.codenode);
+        command
+            .args(arguments)
+            .envs([("CODENODE_KEY", TOKEN), ("CODENODE_TENANT", "bench")])
+            .env("CODENODE_SERVER", format!("http://{}", self.0))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().context("cannot start codenode")?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes())?;
+        }
+        let done = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "codenode {}: {said}", arguments.join(" "));
+        Ok(())
     }
 }

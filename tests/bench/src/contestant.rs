@@ -19,6 +19,9 @@ pub const CODENODE: &str = "codenode";
 /// codenode with a WASI command.
 pub const CODENODE_COMMAND: &str = "codenode-command";
 
+/// codenode with the Rust code node, deployed over the API.
+pub const CODENODE_STORED: &str = "codenode-stored";
+
 /// The node that does the job.
 pub const NODE: &str = "PRODUCT_PRICE";
 

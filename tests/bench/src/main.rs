@@ -75,7 +75,11 @@ fn main() -> anyhow::Result<()> {
     let mut report = Report {
         at: jiff::Timestamp::now(),
         machine: Machine::here(),
-        contestants: contestants.iter().map(|one| (one.name.clone(), one.label.clone())).collect(),
+        contestants: contestants
+            .iter()
+            .map(|one| (one.name.clone(), one.label.clone()))
+            .chain([(contestant::CODENODE_STORED.into(), "codenode, the same node deployed over the API".into())])
+            .collect(),
         figures: Figures::default(),
     };
     let scenarios = if bench.scenarios.is_empty() { Scenario::value_variants() } else { &bench.scenarios };

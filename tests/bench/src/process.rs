@@ -105,12 +105,24 @@ impl Process {
     /// # Errors
     /// The process has ended.
     pub fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let stat = self.proc("stat")?;
-        // The name, in parentheses, may hold spaces; field 14 and 15 of the line are the 12th and 13th behind it.
-        let fields = stat.rsplit_once(')').context("an odd /proc/…/stat")?.1;
-        let mut ticks = fields.split_ascii_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0));
-        let ticks = ticks.next().unwrap_or(0) + ticks.next().unwrap_or(0);
-        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+        cpu_time(&self.proc("stat")?)
+    }
+
+    /// The same of those threads alone whose names do not begin so. One that ends in between takes its time along.
+    ///
+    /// # Errors
+    /// The process has ended.
+    pub fn cpu_time_beside(&self, prefix: &str) -> anyhow::Result<Duration> {
+        let mut total = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let folder = thread?.path();
+            // It may have ended since it was listed.
+            let Ok(stat) = fs::read_to_string(folder.join("stat")) else { continue };
+            if !stat.split_once('(').is_some_and(|(_, name)| name.starts_with(prefix)) {
+                total += cpu_time(&stat)?;
+            }
+        }
+        Ok(total)
     }
 
     /// What it holds now.
@@ -158,4 +170,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Of a process or a thread, by its `/proc/…/stat`.
+fn cpu_time(stat: &str) -> anyhow::Result<Duration> {
+    // The name, in parentheses, may hold spaces; field 14 and 15 of the line are the 12th and 13th behind it.
+    let fields = stat.rsplit_once(')').context("an odd /proc/…/stat")?.1;
+    let mut ticks = fields.split_ascii_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0));
+    let ticks = ticks.next().unwrap_or(0) + ticks.next().unwrap_or(0);
+    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
 }

@@ -7,6 +7,7 @@ mod neighbour;
 mod open_loop;
 mod size;
 mod soak;
+mod stored;
 mod throughput;
 
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub enum Scenario {
     Memory,
     /// Cost against the size of the event
     Size,
+    /// A node that was deployed over the API against one of the configuration file
+    Stored,
     /// The same load for minutes: does memory grow?
     Soak,
 }
@@ -71,6 +74,7 @@ impl Scenario {
             Self::Density => density::measure(stage, figures),
             Self::Memory => memory::measure(stage, figures),
             Self::Size => size::measure(stage, figures),
+            Self::Stored => stored::measure(stage, figures),
             Self::Soak => soak::measure(stage, figures),
         }
     }
