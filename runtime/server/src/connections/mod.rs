@@ -10,6 +10,7 @@ mod report;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -18,12 +19,18 @@ use http_body_util::{BodyExt as _, Full};
 use model::{ConnectionName, ConnectionSettings, Grant, TenantId};
 use sandbox::egress::{Egress, EgressError, Fault, RequestBody, ResponseBody, Sending};
 use storage::OpenConnection;
+use tokio::time::Instant;
 use tracing::error;
 use url::Url;
 use zeroize::Zeroizing;
 
 pub(crate) use credential::{Credential, must_be_path};
 pub(crate) use report::Report;
+
+/// What is not used any more is redacted for as long: twice as long as a run that used it can take.
+const REMEMBERED_TIME: Duration = Duration::from_secs(60);
+/// Connections of a tenant that are remembered so, the last ones.
+const MAX_FORMER: usize = 256;
 
 /// The connections of one host's tenants.
 #[derive(Default)]
@@ -38,6 +45,8 @@ struct Known {
     /// The number of the last change that is in it.
     sequence: u64,
     by_name: BTreeMap<ConnectionName, Arc<Connection>>,
+    /// Those that were changed or deleted, and when: runs that have used them may still go on.
+    former: Vec<(Instant, Arc<Connection>)>,
 }
 
 /// A connection, ready for use.
@@ -115,7 +124,12 @@ impl OfTenant {
                 Err(why) => error!(%tenant, %name, why, "a connection cannot be used: set it anew"),
             }
         }
-        self.0.store(Arc::new(Known { sequence, by_name }));
+        let is_gone = |one: &&Arc<Connection>| by_name.get(&one.stored.name).is_none_or(|now| !Arc::ptr_eq(now, one));
+        let gone = old.by_name.values().filter(is_gone).map(|one| (Instant::now(), Arc::clone(one)));
+        let remembered = old.former.iter().filter(|(at, _)| at.elapsed() < REMEMBERED_TIME).cloned();
+        let mut former: Vec<_> = remembered.chain(gone).collect();
+        former.drain(..former.len().saturating_sub(MAX_FORMER));
+        self.0.store(Arc::new(Known { sequence, by_name, former }));
     }
 }
 
@@ -188,7 +202,8 @@ impl Egress for Granted {
 
     fn redact(&self, text: &str) -> Option<String> {
         let known = self.of_tenant.0.load();
-        let granted = self.names.iter().filter_map(|name| known.by_name.get(name));
+        let former = known.former.iter().map(|(_, one)| one).filter(|one| self.names.contains(&one.stored.name));
+        let granted = self.names.iter().filter_map(|name| known.by_name.get(name)).chain(former);
         granted.fold(None, |redacted, connection| {
             connection.credential.redact(redacted.as_deref().unwrap_or(text)).or(redacted)
         })

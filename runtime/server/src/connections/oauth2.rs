@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use super::redaction::Redactor;
-use super::{body, no_credential};
+use super::{REMEMBERED_TIME, body, no_credential};
 
 /// For which a token is waited for, if the run has as long.
 const FETCH_TIME: Duration = Duration::from_secs(10);
@@ -56,7 +56,8 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 struct Kept {
     token: Option<Arc<Token>>,
-    before: Option<Arc<Token>>,
+    /// Those before it, and when they were replaced: no more than one a second.
+    former: Vec<(Instant, Arc<Token>)>,
     /// How it failed the last time.
     failed: Option<(Instant, EgressError)>,
 }
@@ -141,10 +142,13 @@ impl Tokens {
         match self.fetch(way_out).await {
             Ok(token) => {
                 let token = Arc::new(token);
-                kept.before = kept.token.replace(Arc::clone(&token));
+                let before = kept.token.replace(Arc::clone(&token)).map(|before| (Instant::now(), before));
+                kept.former.retain(|(at, _)| at.elapsed() < REMEMBERED_TIME);
+                kept.former.extend(before);
                 kept.failed = None;
-                let tokens = [&kept.token, &kept.before].into_iter().flatten().map(|token| token.text.as_str());
-                self.hidden.store(Arc::new(Redactor::new(tokens.chain([self.secret.as_str()]))));
+                let tokens = kept.former.iter().map(|(_, former)| former).chain([&token]);
+                let secrets = tokens.map(|token| token.text.as_str()).chain([self.secret.as_str()]);
+                self.hidden.store(Arc::new(Redactor::new(secrets)));
                 Ok(token)
             }
             Err(why) => {
