@@ -1,6 +1,6 @@
 //! The compile child: artifact on standard input, machine code on standard output, under limits of its own making.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
@@ -12,6 +12,9 @@ use crate::inspect::{Form, inspect};
 
 /// The exit code that says: the artifact's fault.
 pub(super) const REFUSED: i32 = 3;
+
+/// The exit code that says: the disk is full on which the machine code is kept.
+pub(super) const NO_ROOM: i32 = 4;
 
 /// The exit code that Rust gives to a program that panicked.
 pub(super) const PANICKED: i32 = 101;
@@ -36,14 +39,24 @@ pub struct ChildLimits {
 /// The whole life of the compile child. It reads standard input, and leaves its reason on standard error if it refuses.
 pub fn child(limits: ChildLimits) -> ExitCode {
     let compiled = confine(&limits).and_then(|()| compile(limits.stack_bytes));
-    match compiled.and_then(|code| Ok(std::io::stdout().lock().write_all(&code)?)) {
+    match compiled.and_then(|code| Ok(io::stdout().lock().write_all(&code)?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let refusal: Option<&Refusal> = error.downcast_ref();
             eprintln!("{}", refusal.map_or_else(|| format!("{error:#}"), |refusal| refusal.0.clone()));
-            if refusal.is_some() { ExitCode::from(REFUSED.unsigned_abs().to_le_bytes()[0]) } else { ExitCode::FAILURE }
+            if refusal.is_some() {
+                ExitCode::from(REFUSED.unsigned_abs().to_le_bytes()[0])
+            } else if error.downcast_ref().is_some_and(is_full) {
+                ExitCode::from(NO_ROOM.unsigned_abs().to_le_bytes()[0])
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The artifact's fault, in one line.
@@ -72,7 +85,7 @@ fn confine(limits: &ChildLimits) -> anyhow::Result<()> {
 
 fn compile(stack_bytes: usize) -> anyhow::Result<Vec<u8>> {
     let mut artifact = Vec::new();
-    std::io::stdin().lock().take(Gates::ARTIFACT_BYTES as u64 + 1).read_to_end(&mut artifact)?;
+    io::stdin().lock().take(Gates::ARTIFACT_BYTES as u64 + 1).read_to_end(&mut artifact)?;
     let inspection = inspect(&artifact);
     let Some(form) = inspection.form().filter(|_| inspection.problems.is_empty()) else {
         return Err(Refusal(inspection.problems.join("; ")).into());

@@ -31,9 +31,6 @@ const MAX_WAITING: usize = 256;
 /// What the child may say about a refusal, in bytes.
 const MAX_REASON_BYTES: u64 = 16 << 10;
 
-/// As the child says that the disk of the cache is full: ENOSPC.
-const NO_ROOM: &str = "(os error 28)";
-
 /// The limits of one compilation.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -168,6 +165,10 @@ impl Compiler {
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
             (Some(child::REFUSED), _) => Err(refused(last_line.to_owned())),
+            (Some(child::NO_ROOM), _) => {
+                let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                Err(anyhow::Error::from(full).context("the compile child cannot write what it made").into())
+            }
             (None, Some(signal)) if signal == Signal::XCPU.as_raw() => {
                 let limit = humantime::format_duration(self.limits.cpu_time);
                 Err(refused(format!("takes more than {limit} of CPU time to compile")))
@@ -181,10 +182,6 @@ impl Compiler {
                 tracing::error!(%status, reason, "the compiler failed on an artifact, which is refused from now on");
                 let said = without_paths(panic_message(reason).unwrap_or(last_line));
                 Err(refused(format!("makes the compiler fail ({status}): {said}; report it with the artifact")))
-            }
-            _ if reason.contains(NO_ROOM) => {
-                let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-                Err(anyhow::Error::from(full).context("the compile child cannot write what it made").into())
             }
             _ => Err(PrepareError::Host(anyhow::anyhow!(
                 "the compile child ended with {status}: {}",
