@@ -29,6 +29,7 @@ mod run;
 mod scheme;
 mod size;
 mod tenant;
+mod text;
 mod usage;
 mod webhook_secret;
 

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
+
+use crate::text::written_as_text;
 
 /// The longest key of a message, in bytes.
 const MAX_KEY_BYTES: usize = 128;
@@ -122,29 +123,6 @@ fn in_one_case(tag: &str) -> String {
 /// As much of what somebody wrote as tells what is wrong with it.
 fn shown(text: &str, most: usize) -> String {
     text.chars().take(most + 1).collect()
-}
-
-macro_rules! written_as_text {
-    ($name:ident) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
-            }
-        }
-    };
 }
 
 written_as_text!(MessageKey);
