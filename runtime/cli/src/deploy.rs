@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{Grant, NodeId, OnBreak, Overrides, RevisionNumber, Settings};
+use model::{ConfigKey, ConfigOverrides, ConfigValue, Grant, NodeId, OnBreak, Overrides, RevisionNumber, Settings};
 use sandbox::MAX_ARTIFACT_BYTES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ use crate::output::one_line;
 use crate::promote::serves;
 use crate::remote::{Answer, Client, Node, OfTenant, Problem, Trial, short};
 use crate::test::{event, test};
-use crate::{event, local, output};
+use crate::{config, event, local, output};
 
 /// How often the bar moves while the server compiles.
 const TICK: Duration = Duration::from_millis(100);
@@ -61,6 +61,9 @@ struct Flags {
     /// What it may reach, such as `http:api.example.com` or `"http:api.example.com GET,POST"`; may be said several times
     #[arg(long = "grant", value_name = "GRANT")]
     grants: Vec<Grant>,
+    /// A value of its configuration for this revision, before that of the node and the tenant: a text, or `KEY:=JSON`; may be said several times
+    #[arg(long = "config", value_name = "KEY=TEXT", value_parser = config::own)]
+    config: Vec<(ConfigKey, ConfigValue)>,
     /// Another limit, such as `memory=128MiB`, `wall_time=5s` or `host_calls=100`; may be said several times
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     limits: Vec<(String, Value)>,
@@ -222,9 +225,16 @@ impl Flags {
                 bail!("the limit `{name}` is set twice");
             }
         }
+        let mut config = ConfigOverrides::new();
+        for (key, value) in &self.config {
+            if config.insert(key.clone(), value.clone()).is_some() {
+                bail!("the value `{key}` is set twice");
+            }
+        }
         let settings = Settings {
             limits: serde_json::from_value::<Overrides>(Value::Object(limits)).context("--limit makes no sense")?,
             grants: self.grants.clone(),
+            config,
             end_node: self.end_node,
             human_assistance: self.human_assistance,
             on_break: self.say.clone().map_or(OnBreak::Fail, OnBreak::Say),
@@ -351,7 +361,7 @@ mod tests {
 
     fn flags(limits: &[&str]) -> Flags {
         let limits = limits.iter().map(|text| limit(text).unwrap()).collect();
-        Flags { end_node: false, human_assistance: false, say: None, grants: Vec::new(), limits }
+        Flags { end_node: false, human_assistance: false, say: None, grants: Vec::new(), config: Vec::new(), limits }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The `codenode` command: every subcommand is one file, and says in its error what to do next.
 
 mod compile_artifact;
+mod config;
 mod connection;
 mod delivery;
 mod deploy;
@@ -82,6 +83,8 @@ enum Command {
     Secret(secret::Secret),
     /// Set, try, list and delete credentials for services that handlers never see
     Connection(connection::Connection),
+    /// List, set and delete what handlers read of their configuration, and secrets that they are granted
+    Config(config::Config),
     /// List, read, set and delete what handlers keep in the key-value store
     Kv(kv::Kv),
     /// List, read, write, restore, import and export the messages that handlers say
@@ -125,6 +128,7 @@ fn main() -> ExitCode {
         Command::Node(node) => node.run(),
         Command::Secret(secret) => secret.run(),
         Command::Connection(connection) => connection.run(),
+        Command::Config(config) => config.run(),
         Command::Kv(kv) => kv.run(),
         Command::Message(message) => message.run(),
         Command::Key(key) => key.run(),

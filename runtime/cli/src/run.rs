@@ -8,14 +8,18 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use bytesize::ByteSize;
 use ipnet::IpNet;
-use model::{Bucket, ConnectionName, ConnectionSettings, Event, Grant, Limits, Outcome, Overrides, Quota, TenantId};
+use model::{
+    Bucket, ConfigKey, ConfigOverrides, ConnectionName, ConnectionSettings, Event, Family, Grant, Limits, Outcome,
+    Overrides, Quota, TenantId,
+};
 use sandbox::{Grants, PrepareError};
 use serde::Deserialize;
 use serde_json::json;
-use server::Reach;
 use server::config::{Egress, Tenant};
 use server::egress::Gateway;
+use server::{ConfigSecret, Own, Reach};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::event::EventSource;
 use crate::{local, message, output};
@@ -48,6 +52,9 @@ pub(crate) struct Run {
     /// `crm = { settings = { origin = "https://api.example.com", credential = { kind = "bearer" } }, secret = "…" }`
     #[arg(long, value_name = "FILE")]
     connections: Option<PathBuf>,
+    /// What is set for the handler: a TOML file with the tables `config` and `config_secrets`, as a node of codenode.toml has them
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Where entries of the key-value store are kept [default: nowhere, so that each run begins with none]
     #[arg(long, value_name = "FOLDER")]
     entries: Option<PathBuf>,
@@ -63,7 +70,7 @@ impl Run {
     /// Exit code 0 for a reply, 1 for a bot break.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let limits = self.limits()?;
-        self.must_have_connections()?;
+        self.must_have_what_is_granted()?;
         let artifact = local::read_artifact(&self.artifact)?;
         let event = Event::parse(self.event.read()?)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -116,16 +123,28 @@ impl Run {
             let texts = texts.with_context(|| format!("{} cannot be read", file.display()))?;
             reach.set_messages(&tenant, texts).await?;
         }
-        Ok(reach.grants(&tenant, &"LOCAL".parse()?, &Quota::DEFAULT, &self.grants))
+        let own = self.config.as_deref().map_or_else(|| Ok(Own::default()), own)?;
+        Ok(reach.grants(&tenant, &"LOCAL".parse()?, &Quota::DEFAULT, &self.grants, own))
     }
 
-    /// Without their connections, grants of them would do nothing.
-    fn must_have_connections(&self) -> anyhow::Result<()> {
-        let missing = self.grants.iter().find(|grant| matches!(grant, Grant::Connection(_)));
-        match missing.filter(|_| self.connections.is_none()) {
-            Some(grant) => bail!("{grant} takes --connections FILE, which says where it leads and what its secret is"),
-            None => Ok(()),
+    /// Without what is behind them, some grants would do nothing, and so would a configuration that nobody reads.
+    fn must_have_what_is_granted(&self) -> anyhow::Result<()> {
+        let is_configured = |grant: &Grant| matches!(grant.family(), Family::Config);
+        if self.config.is_some() && !self.grants.iter().any(is_configured) {
+            bail!("nothing reads the configuration: say --grant config or --grant secret:KEY too");
         }
+        for grant in &self.grants {
+            match grant {
+                Grant::Connection(_) if self.connections.is_none() => {
+                    bail!("{grant} takes --connections FILE, which says where it leads and what its secret is");
+                }
+                Grant::Secret(_) if self.config.is_none() => {
+                    bail!("{grant} takes --config FILE, which says what it is")
+                }
+                Grant::Http(_) | Grant::Connection(_) | Grant::KeyValue(_) | Grant::Config | Grant::Secret(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn limits(&self) -> anyhow::Result<Limits> {
@@ -143,7 +162,7 @@ impl Run {
 
 const fn is_of_messages(grant: &Grant) -> bool {
     match grant {
-        Grant::Http(_) | Grant::Connection(_) => false,
+        Grant::Http(_) | Grant::Connection(_) | Grant::Config | Grant::Secret(_) => false,
         Grant::KeyValue(grant) => matches!(grant.bucket, Bucket::Messages),
     }
 }
@@ -163,4 +182,24 @@ fn connect(reach: &Reach, tenant: &TenantId, file: &Path) -> anyhow::Result<()> 
         toml::from_str(&text).map_err(|error| anyhow!("{shown} does not describe connections: {}", error.message()))?;
     let connections = wanted.into_iter().map(|(name, Wanted { settings, secret })| (name, settings, secret));
     reach.connect(tenant, connections).with_context(|| format!("{shown} cannot be used"))
+}
+
+/// What is set for a handler, by its keys.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Configured {
+    config: ConfigOverrides,
+    config_secrets: BTreeMap<ConfigKey, Zeroizing<String>>,
+}
+
+fn own(file: &Path) -> anyhow::Result<Own> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let Configured { config, config_secrets } =
+        toml::from_str(&text).map_err(|error| anyhow!("{shown} is no configuration: {}", error.message()))?;
+    let secret = |(key, text): (ConfigKey, Zeroizing<String>)| {
+        let secret = ConfigSecret::new(key.clone(), text).map_err(|why| anyhow!("{shown}: {key}: {why}"))?;
+        Ok((key, secret))
+    };
+    Ok(Own { values: config, secrets: config_secrets.into_iter().map(secret).collect::<anyhow::Result<_>>()? })
 }

@@ -7,10 +7,12 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{ConnectionName, KeyValueGrant, Origin};
+use crate::{ConfigKey, ConnectionName, KeyValueGrant, Origin};
 
 /// A grant is never longer than this when it is written.
 const MAX_BYTES: usize = 512;
+/// The grant of a configuration, as it is written.
+const CONFIG: &str = "config";
 
 /// What a revision may reach besides its event: a family of host functions, and how much of it. Written `http:api.example.com GET,POST`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +23,10 @@ pub enum Grant {
     Connection(ConnectionName),
     /// Entries of one bucket.
     KeyValue(KeyValueGrant),
+    /// What the configuration says, but for what is secret of it.
+    Config,
+    /// One secret of the configuration.
+    Secret(ConfigKey),
 }
 
 /// An origin that may be called: `https://api.example.com`, `http://10.0.0.7:8080`, or every name below one, `https://*.example.com`. With methods
@@ -43,6 +49,8 @@ pub enum Family {
     /// `wasi:keyvalue`.
     #[serde(rename = "kv")]
     KeyValue,
+    /// `wasi:config`.
+    Config,
 }
 
 macro_rules! methods {
@@ -85,6 +93,7 @@ impl Grant {
         match self {
             Self::Http(_) | Self::Connection(_) => Family::Http,
             Self::KeyValue(_) => Family::KeyValue,
+            Self::Config | Self::Secret(_) => Family::Config,
         }
     }
 }
@@ -153,9 +162,14 @@ impl FromStr for Grant {
                 Err(wrong) => Err(error(wrong.to_string())),
             },
             Some(("kv", bucket)) => bucket.trim().parse().map(Self::KeyValue).map_err(error),
+            Some(("secret", key)) => match key.trim().parse() {
+                Ok(key) => Ok(Self::Secret(key)),
+                Err(wrong) => Err(error(wrong.to_string())),
+            },
+            None if text.trim() == CONFIG => Ok(Self::Config),
             Some(_) | None => Err(error(
                 "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET, as \
-                 connection:NAME, or as kv:node, kv:tenant, kv:tenant read or kv:messages"
+                 connection:NAME, as kv:node, kv:tenant, kv:tenant read or kv:messages, as config, or as secret:KEY"
                     .to_owned(),
             )),
         }
@@ -168,6 +182,8 @@ impl fmt::Display for Grant {
             Self::Http(grant) => write!(f, "http:{grant}"),
             Self::Connection(name) => write!(f, "connection:{name}"),
             Self::KeyValue(grant) => write!(f, "kv:{grant}"),
+            Self::Config => f.write_str(CONFIG),
+            Self::Secret(key) => write!(f, "secret:{key}"),
         }
     }
 }
@@ -188,6 +204,7 @@ impl fmt::Display for Family {
         f.write_str(match self {
             Self::Http => "http",
             Self::KeyValue => "kv",
+            Self::Config => CONFIG,
         })
     }
 }
@@ -210,7 +227,8 @@ impl PartialSchema for Grant {
         Object::builder()
             .schema_type(Type::String)
             .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `connection:NAME`; `kv:node` or \
-                 `kv:tenant`, with `read` behind it if nothing may be changed; `kv:messages`, which are only read."))
+                 `kv:tenant`, with `read` behind it if nothing may be changed; `kv:messages`, which are only read; `config`, without what is \
+                 secret of it; `secret:KEY`."))
             .max_length(Some(MAX_BYTES))
             .examples(["http:https://api.example.com GET,POST"])
             .into()
@@ -246,6 +264,8 @@ mod tests {
             ("kv: tenant  read", "kv:tenant read"),
             ("kv:messages", "kv:messages"),
             ("kv:messages read", "kv:messages"),
+            (" config ", "config"),
+            ("secret: signing_key", "secret:signing_key"),
         ] {
             assert_eq!(grant(text).to_string(), written, "{text}");
             assert_eq!(grant(written).to_string(), written);
@@ -263,6 +283,9 @@ mod tests {
             ("kv:node write", "write is no way to open a bucket"),
             ("kv:messages write", "which handlers only read"),
             ("smtp:x", "write it as http:ORIGIN"),
+            ("config:x", "write it as http:ORIGIN"),
+            ("secret:", "is no key of a handler's configuration"),
+            ("secret:a b", "is no key of a handler's configuration"),
             ("http:", "no origin"),
             ("http:ftp://example.com", "use https or http"),
             ("http:https://example.com/path", "nothing else"),

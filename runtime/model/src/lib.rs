@@ -5,6 +5,7 @@
 mod artifact;
 mod audit;
 mod bucket;
+mod config;
 mod connection;
 mod element;
 mod event;
@@ -36,6 +37,7 @@ mod webhook_secret;
 pub use artifact::{ArtifactId, NotAnArtifactId};
 pub use audit::AuditEntry;
 pub use bucket::{Bucket, KeyValueGrant};
+pub use config::{ConfigEntry, ConfigKey, ConfigKeyError, ConfigOverrides, ConfigValue, ConfigValueError};
 pub use connection::{ClientAuth, Connection, ConnectionSettings, Credential};
 pub use event::{Event, EventError};
 pub use grant::{Family, Grant, GrantError, HttpGrant, Method};

@@ -5,13 +5,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Actor, ArtifactId, Grant, Limits, Overrides};
+use crate::{Actor, ArtifactId, ConfigOverrides, Grant, Limits, Overrides};
 
 /// The most that one revision can be granted.
 const MAX_GRANTS: usize = 64;
+/// The most values of its configuration that one revision can have for itself.
+const MAX_CONFIG: usize = 64;
 
 /// One state of a node's code: an artifact with all that it runs under. It never changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Revision {
     /// Counts the node's revisions, from 1.
     pub number: RevisionNumber,
@@ -28,13 +30,16 @@ pub struct Revision {
 }
 
 /// What a revision's code runs under, and what follows from its replies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Instead of the host's limits.
     pub limits: Overrides,
     /// What it may reach besides its event; nothing else.
     pub grants: Vec<Grant>,
+    /// Instead of what the node's and the tenant's configuration say under the same keys.
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    pub config: ConfigOverrides,
     /// Whether the chat is complete after a reply whose status is true.
     pub end_node: bool,
     /// Whether the chat goes to an agent after a bot break.
@@ -53,6 +58,12 @@ impl Settings {
         }
         if self.grants.len() > MAX_GRANTS {
             problems.push(format!("there are {} grants: the most is {MAX_GRANTS}", self.grants.len()));
+        }
+        if self.config.len() > MAX_CONFIG {
+            problems.push(format!("`config` has {} values: the most is {MAX_CONFIG}", self.config.len()));
+        }
+        if !self.config.is_empty() && !self.grants.contains(&Grant::Config) {
+            problems.push("`config` would be read by nobody: grant `config` too".to_owned());
         }
         problems
     }
@@ -152,6 +163,20 @@ mod tests {
         };
         assert_eq!(with(MAX_GRANTS).problems(), Vec::<String>::new());
         assert_eq!(with(MAX_GRANTS + 1).problems(), ["there are 65 grants: the most is 64"]);
+    }
+
+    #[test]
+    fn a_configuration_is_small_and_for_somebody() {
+        let with = |count, grants| Settings {
+            grants,
+            config: (0..count)
+                .map(|at| (format!("k{at}").parse().unwrap(), serde_json::json!(at).try_into().unwrap()))
+                .collect(),
+            ..Settings::default()
+        };
+        assert_eq!(with(MAX_CONFIG, vec![Grant::Config]).problems(), Vec::<String>::new());
+        assert_eq!(with(MAX_CONFIG + 1, vec![Grant::Config]).problems(), ["`config` has 65 values: the most is 64"]);
+        assert_eq!(with(1, Vec::new()).problems(), ["`config` would be read by nobody: grant `config` too"]);
     }
 
     #[test]

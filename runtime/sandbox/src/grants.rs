@@ -6,6 +6,7 @@ use model::{BotBreak, Grant, HttpGrant, KeyValueGrant, Outcome, Run};
 
 use crate::egress::Egress;
 use crate::key_value::KeyValue;
+use crate::values::Values;
 
 /// A revision's grants, with what is behind them. Cheap to clone; by default nothing is granted.
 #[derive(Clone, Default)]
@@ -16,28 +17,31 @@ pub(crate) struct Granted {
     pub(crate) egress: Arc<dyn Egress>,
     pub(crate) key_value: Vec<KeyValueGrant>,
     pub(crate) store: Arc<dyn KeyValue>,
+    pub(crate) values: Arc<dyn Values>,
 }
 
 impl Grants {
-    /// These grants; requests go out by `egress`, which knows the connections that are granted, and entries are in `store`.
-    pub fn new(grants: &[Grant], egress: Arc<dyn Egress>, store: Arc<dyn KeyValue>) -> Self {
-        let mut granted = Granted { http: Vec::new(), egress, key_value: Vec::new(), store };
+    /// These grants; requests go out by `egress`, which knows the connections that are granted, entries are in `store`, and `values` are what is
+    /// granted of the configuration.
+    pub fn new(grants: &[Grant], egress: Arc<dyn Egress>, store: Arc<dyn KeyValue>, values: Arc<dyn Values>) -> Self {
+        let mut granted = Granted { http: Vec::new(), egress, key_value: Vec::new(), store, values };
         for grant in grants {
             match grant {
                 Grant::Http(grant) => granted.http.push(grant.clone()),
-                Grant::Connection(_) => {}
+                // Its embedder looks after these.
+                Grant::Connection(_) | Grant::Config | Grant::Secret(_) => {}
                 Grant::KeyValue(grant) => granted.key_value.push(*grant),
             }
         }
         Self((!grants.is_empty()).then(|| Arc::new(granted)))
     }
 
-    /// Takes what is secret out of what is known of a run: a service may have told the guest its credential, and the guest its log. For whoever
-    /// shows a run or keeps a record of it; the platform gets the reply as it is.
+    /// Takes what is secret out of what is known of a run: a guest may have told its log what it was granted, or what a service told it of its
+    /// credential. For whoever shows a run or keeps a record of it; the platform gets the reply as it is.
     pub fn redact(&self, run: &mut Run) {
         let Some(granted) = &self.0 else { return };
         let redact = |text: &mut String| {
-            if let Some(redacted) = granted.egress.redact(text) {
+            if let Some(redacted) = granted.redact(text) {
                 *text = redacted;
             }
         };
@@ -49,7 +53,7 @@ impl Grants {
         match &mut run.outcome {
             Outcome::BotBreak(BotBreak { detail, .. }) => redact(detail),
             Outcome::Reply(reply) => {
-                if let Some(redacted) = granted.egress.redact(reply.as_str()) {
+                if let Some(redacted) = granted.redact(reply.as_str()) {
                     *reply = reply.redacted(redacted);
                 }
             }
@@ -58,5 +62,13 @@ impl Grants {
 
     pub(crate) const fn granted(&self) -> Option<&Arc<Granted>> {
         self.0.as_ref()
+    }
+}
+
+impl Granted {
+    /// The text without what is secret; `None`: there is nothing secret in it.
+    fn redact(&self, text: &str) -> Option<String> {
+        let redacted = self.egress.redact(text);
+        self.values.redact(redacted.as_deref().unwrap_or(text)).or(redacted)
     }
 }

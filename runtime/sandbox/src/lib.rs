@@ -19,6 +19,7 @@ mod memory;
 mod pace;
 mod prepared;
 mod run;
+pub mod values;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

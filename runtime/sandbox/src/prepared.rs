@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::Sandbox;
 use crate::backtrace::one_line;
-use crate::capabilities::{CodeNodeWithStoragePre, Linkers};
+use crate::capabilities::{CodeNodeWithGrantsPre, Linkers};
 use crate::compile::{Code, Unusable};
 use crate::gates::Gates;
 use crate::host::Host;
@@ -42,7 +42,7 @@ pub struct Prepared {
 
 /// Loaded code.
 pub(crate) enum Guest {
-    CodeNode(CodeNodeWithStoragePre<Host>),
+    CodeNode(CodeNodeWithGrantsPre<Host>),
     Command(CommandPre<Host>),
     Program { pre: InstancePre<Host>, start: ModuleExport },
 }
@@ -226,7 +226,7 @@ impl Guest {
     fn link_component(linker: &Linker<Host>, component: &Component, form: Form) -> wasmtime::Result<Self> {
         let pre = linker.instantiate_pre(component)?;
         Ok(match form {
-            Form::CodeNode => Self::CodeNode(CodeNodeWithStoragePre::new(pre)?),
+            Form::CodeNode => Self::CodeNode(CodeNodeWithGrantsPre::new(pre)?),
             Form::Command | Form::Program => Self::Command(CommandPre::new(pre)?),
         })
     }

@@ -24,6 +24,7 @@ use crate::artifacts::Artifacts;
 use crate::config::{self, Config};
 use crate::metrics::{Meter, Times};
 use crate::reach::Reach;
+use crate::values::Own;
 use crate::webhook::signature::{Secret, SecretError, Verifier};
 use progress::Progress;
 
@@ -135,7 +136,7 @@ impl Directory {
             let tenant_now = Tenant { share: old.share(id, tenant.quota), times: old.times(id), nodes: HashMap::new() };
             for (node_id, node) in &tenant.nodes {
                 let before = old.find(id.as_str(), node_id.as_str());
-                let grants = reach.grants(id, node_id, &tenant.quota, &node.grants);
+                let grants = reach.grants(id, node_id, &tenant.quota, &node.grants, node.own.clone());
                 new.put(Live::configured(id, node_id, node, grants, artifacts, before, &tenant_now));
             }
             new.tenants.entry(id.clone()).or_insert(tenant_now);
@@ -217,6 +218,7 @@ impl Directory {
         });
         let before = self.find(node.tenant.as_str(), node.id.as_str());
         let times = self.times(&node.tenant);
+        let own = Own::of(&settings);
         Live {
             tenant: node.tenant.clone(),
             node: node.id.clone(),
@@ -227,7 +229,7 @@ impl Directory {
             allow_unsigned: node.door.allow_unsigned && serving.secrets.is_empty(),
             repeat_window: node.door.repeat_window,
             limits,
-            grants: reach.grants(&node.tenant, &node.id, &self.quota(&node.tenant), &settings.grants),
+            grants: reach.grants(&node.tenant, &node.id, &self.quota(&node.tenant), &settings.grants, own),
             end_node: settings.end_node,
             human_assistance: settings.human_assistance,
             on_break: settings.on_break,

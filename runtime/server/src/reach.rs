@@ -1,4 +1,4 @@
-//! What handlers may reach: other services through the gateway, by connections or without, and what they keep.
+//! What handlers may reach: other services through the gateway, by connections or without, what they keep, and what is set for them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,19 +12,21 @@ use storage::{MasterKey, MessageImport, MessageWrite, ObjectPlace, OpenConnectio
 use crate::connections::{Connections, Credential};
 use crate::egress::Gateway;
 use crate::key_values::KeyValues;
+use crate::values::{Own, Values};
 
 /// What is behind the grants of one host's revisions.
 pub struct Reach {
     pub(crate) gateway: Gateway,
     pub(crate) connections: Connections,
     pub(crate) key_values: KeyValues,
+    pub(crate) values: Values,
     storage: Storage,
 }
 
 impl Reach {
     pub(crate) fn new(gateway: Gateway, storage: &Storage) -> Self {
-        let (connections, key_values) = (Connections::default(), KeyValues::new(storage));
-        Self { gateway, connections, key_values, storage: storage.clone() }
+        let (connections, key_values, values) = (Connections::default(), KeyValues::new(storage), Values::default());
+        Self { gateway, connections, key_values, values, storage: storage.clone() }
     }
 
     /// For runs without a server: entries are kept in a folder, which is made if absent.
@@ -73,13 +75,14 @@ impl Reach {
         Ok(())
     }
 
-    /// What a node's revision may reach, of a tenant with this quota.
-    pub fn grants(&self, tenant: &TenantId, node: &NodeId, quota: &Quota, grants: &[Grant]) -> Grants {
+    /// What a node's revision may reach, of a tenant with this quota. `own` goes before what the node and the tenant have set.
+    pub fn grants(&self, tenant: &TenantId, node: &NodeId, quota: &Quota, grants: &[Grant], own: Own) -> Grants {
         if grants.is_empty() {
             return Grants::default();
         }
         let buckets = self.key_values.buckets(tenant, Some(node), quota);
         let way_out = self.connections.way_out(tenant, grants, self.gateway.client(tenant));
-        Grants::new(grants, way_out, Arc::new(buckets))
+        let values = self.values.granted(tenant, node, grants, own);
+        Grants::new(grants, way_out, Arc::new(buckets), values)
     }
 }

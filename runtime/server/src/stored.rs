@@ -281,6 +281,7 @@ async fn prepare_one(
 async fn install(state: &State, scope: Scope<'_>, snapshot: Snapshot, ready: &Ready) {
     let _writer = state.stored.writer.lock().await;
     state.reach.connections.replace(scope.tenant(), snapshot.sequence, snapshot.connections);
+    state.reach.values.replace(scope.tenant(), snapshot.sequence, snapshot.config);
     let old = state.directory.load_full();
     let mut nodes = Vec::with_capacity(snapshot.nodes.len());
     for serving in &snapshot.nodes {

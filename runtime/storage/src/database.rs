@@ -46,6 +46,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "key values", include_str!("../migrations/0007_key_values.sql")),
     (8, "connections", include_str!("../migrations/0008_connections.sql")),
     (9, "messages", include_str!("../migrations/0009_messages.sql")),
+    (10, "config", include_str!("../migrations/0010_config.sql")),
 ];
 
 /// Where rows are kept.

@@ -10,6 +10,7 @@ mod artifacts;
 mod audit;
 mod change;
 mod column;
+mod config;
 mod connections;
 mod database;
 mod deliveries;
@@ -32,6 +33,7 @@ mod unowned;
 mod usage;
 
 pub use artifacts::{Artifact, NewArtifact};
+pub use config::{ConfigPlace, ConfigWrite, OpenConfig, OpenValue};
 pub use connections::OpenConnection;
 pub use database::{Listener, Place};
 pub use deliveries::{Claimed, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryStep};

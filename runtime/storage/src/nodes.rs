@@ -102,7 +102,7 @@ impl Storage {
             .await
     }
 
-    /// Removes a node with its revisions, its secrets and what it alone keeps. Runs under way go on to their end.
+    /// Removes a node with its revisions, its secrets, its configuration and what it alone keeps. Runs under way go on to their end.
     ///
     /// # Errors
     /// [`StorageError::NotFound`].
@@ -118,6 +118,7 @@ impl Storage {
                     return Err(no_node(id));
                 }
                 change.delete_entries(tenant, Some(&Bucket::of_node(id))).await?;
+                change.delete_config_of(tenant, id).await?;
                 change.commit(entry(tenant, id, "node.delete", id.to_string())).await
             })
             .await

@@ -95,7 +95,7 @@ impl Storage {
             .await
     }
 
-    /// Seals every secret anew that is sealed with another master key than the first, those of connections too, and says how many there were; and
+    /// Seals every secret anew that is sealed with another master key than the first, those of connections and of configurations too, and says how many there were; and
     /// every answer that is kept.
     ///
     /// # Errors
@@ -125,6 +125,7 @@ impl Storage {
             resealed += 1;
         }
         resealed += change.reseal_connections(&self.keyring).await?;
+        resealed += change.reseal_config(&self.keyring).await?;
         change.reseal_answers(&self.keyring).await?;
         let subject = format!("{resealed} secrets with the key {}", self.keyring.current());
         change.commit(crate::change::Entry { tenant: None, node: None, action: "keys.rotate", subject }).await?;

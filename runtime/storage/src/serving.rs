@@ -9,7 +9,8 @@ use sqlx::any::AnyRow;
 use zeroize::Zeroizing;
 
 use crate::column::{number, optional_parsed, optional_time, parsed, text};
-use crate::connections::{self, OpenConnection, opened};
+use crate::config::{self, OpenConfig};
+use crate::connections::{self, OpenConnection};
 use crate::database::Listener;
 use crate::nodes::node as node_of;
 use crate::revisions::revision;
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub tenants: Vec<Tenant>,
     /// The connections of these tenants.
     pub connections: Vec<OpenConnection>,
+    /// The values that these tenants have set for their handlers, for those of all nodes.
+    pub config: Vec<OpenConfig>,
     /// The nodes that were asked for.
     pub nodes: Vec<Serving>,
 }
@@ -138,18 +141,23 @@ impl Storage {
             "SELECT {} FROM connections WHERE tenant = $1 OR $1 = '' ORDER BY created",
             connections::COLUMNS
         )));
+        let config = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {} FROM config WHERE tenant = $1 OR $1 = '' ORDER BY created",
+            config::COLUMNS
+        )));
         let read = async {
             let mut snapshot = self.database.snapshot().await?;
             let clock = sqlx::query("SELECT sequence FROM clock WHERE id = 1").fetch_one(&mut *snapshot).await?;
             let tenants = tenants.bind(tenant.clone()).fetch_all(&mut *snapshot).await?;
             let connections = connections.bind(tenant.clone()).fetch_all(&mut *snapshot).await?;
+            let config = config.bind(tenant.clone()).fetch_all(&mut *snapshot).await?;
             let nodes = nodes.bind(tenant.clone()).bind(node.clone()).fetch_all(&mut *snapshot).await?;
             let revisions = revisions.bind(tenant.clone()).bind(node.clone()).fetch_all(&mut *snapshot).await?;
             let secrets = secrets.bind(tenant).bind(node).fetch_all(&mut *snapshot).await?;
             snapshot.commit().await?;
-            Ok((clock, tenants, connections, nodes, revisions, secrets))
+            Ok((clock, tenants, connections, config, nodes, revisions, secrets))
         };
-        let (clock, tenants, connections, nodes, revisions, secrets) =
+        let (clock, tenants, connections, config, nodes, revisions, secrets) =
             self.database.read("read what serves", read).await?;
         let mut revisions = revisions_by_node(&revisions)?;
         let mut secrets = self.secrets_by_node(&secrets)?;
@@ -162,7 +170,11 @@ impl Storage {
         Ok(Snapshot {
             sequence: number(&clock, "sequence")?,
             tenants: tenants.iter().map(tenant_of).collect::<Result<_>>()?,
-            connections: connections.iter().map(|row| opened(row, &self.keyring)).collect::<Result<_>>()?,
+            connections: connections
+                .iter()
+                .map(|row| connections::opened(row, &self.keyring))
+                .collect::<Result<_>>()?,
+            config: config.iter().map(|row| config::opened(row, &self.keyring)).collect::<Result<_>>()?,
             nodes: nodes.iter().map(serving).collect::<Result<_>>()?,
         })
     }

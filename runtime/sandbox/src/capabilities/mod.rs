@@ -1,6 +1,7 @@
 //! What a guest may reach: the families of host functions, and nothing that is not listed here.
 
 pub(crate) mod clock;
+mod config;
 pub(crate) mod http;
 pub(crate) mod key_value;
 pub(crate) mod log;
@@ -13,7 +14,7 @@ use crate::host::Host;
 
 wasmtime::component::bindgen!({
     path: "../../guest-sdk/wit",
-    world: "code-node-with-storage",
+    world: "code-node-with-grants",
     imports: { default: trappable, "wasi:keyvalue": async | trappable },
     with: {
         "wasi:keyvalue/store.bucket": key_value::Opened,
@@ -43,6 +44,7 @@ pub(crate) fn link(engine: &Engine) -> wasmtime::Result<Linkers> {
     log::link_unversioned(&mut components)?;
     http::link(&mut components)?;
     key_value::link(&mut components)?;
+    config::link(&mut components)?;
     let mut programs = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut programs, Host::wasi)?;
     deny_sockets(&mut programs)?;

@@ -54,9 +54,13 @@ const EAGER_RUNTIMES: &[&str] = &["component-init-transform"];
 
 const LOGGING: &[&str] = &["codenode:node/log@0.1.0", "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"];
 
-/// A proposal for WASI 0.2, whose version never came to be one.
-const KEY_VALUE: &[&str] =
-    &["wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2", "wasi:keyvalue/store@0.2.0-draft2"];
+/// Proposals for WASI 0.2, whose versions never came to be ones.
+const PROPOSED: &[&str] = &[
+    "wasi:config/store@0.2.0-rc.1",
+    "wasi:keyvalue/atomics@0.2.0-draft2",
+    "wasi:keyvalue/batch@0.2.0-draft2",
+    "wasi:keyvalue/store@0.2.0-draft2",
+];
 
 /// The functions of preview 1: what its adapter exports. Programs have them without it.
 static PREVIEW1: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
@@ -93,7 +97,7 @@ fn module_of(name: &str) -> Option<&str> {
 fn interface(name: &str, runtime_is_eager: bool) -> Offer {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     let is_wasi_02 = version.starts_with("0.2.");
-    if LOGGING.contains(&name) || KEY_VALUE.contains(&name) || (is_wasi_02 && SERVED.contains(&interface)) {
+    if LOGGING.contains(&name) || PROPOSED.contains(&name) || (is_wasi_02 && SERVED.contains(&interface)) {
         Offer::Served
     } else if is_wasi_02 && (EMPTY.contains(&interface) || (runtime_is_eager && SOCKETS.contains(&interface))) {
         Offer::Denied
@@ -108,6 +112,8 @@ pub(super) fn family(import: &str) -> Option<Family> {
         Some(Family::Http)
     } else if import.starts_with("wasi:keyvalue/") {
         Some(Family::KeyValue)
+    } else if import.starts_with("wasi:config/") {
+        Some(Family::Config)
     } else {
         None
     }
@@ -133,6 +139,8 @@ fn advice(name: &str) -> &'static str {
         "handlers have no sockets"
     } else if name.starts_with("wasi:keyvalue/") {
         "it serves store, atomics and batch of wasi:keyvalue@0.2.0-draft2"
+    } else if name.starts_with("wasi:config/") {
+        "it serves wasi:config/store@0.2.0-rc.1"
     } else if name.starts_with("wasi:") && name.contains("@0.3") {
         "codenode serves WASI 0.2; build for wasm32-wasip2"
     } else if name.starts_with("wasi:") {
@@ -155,6 +163,7 @@ mod tests {
         let imports = [
             "codenode:node/log@0.1.0.write",
             "wasi:logging/logging@0.1.0-draft.log",
+            "wasi:config/store@0.2.0-rc.1.get-all",
             "wasi:keyvalue/store@0.2.0-draft2.open",
             "wasi:keyvalue/store@0.2.0-draft2.[method]bucket.get",
             "wasi:keyvalue/atomics@0.2.0-draft2.[static]cas.new",

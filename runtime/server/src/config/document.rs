@@ -132,6 +132,12 @@ impl<'d> Section<'d> {
         entries.map(|(name, value)| (name.get_ref().as_ref(), self.enter(name.get_ref(), Some(value)))).collect()
     }
 
+    /// Every value in this table, whatever its name; for those that the owner names.
+    pub(super) fn named_values(&self) -> Vec<(&'d str, Found<'d>)> {
+        let entries = self.table.into_iter().flat_map(|table| table.iter());
+        entries.map(|(name, value)| (name.get_ref().as_ref(), self.in_file(name.get_ref(), value))).collect()
+    }
+
     /// Whether the file has `key`, right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()

@@ -54,10 +54,28 @@ fn the_example_in_the_defaults_file_is_right_but_for_its_own_explanations() {
         .filter(|line| !line.contains("bot_break_text ="))
         .map(|line| format!("{}\n", line.trim_start_matches("# ").trim_start_matches('#')))
         .collect();
-    let config = parse_with(&example, &[("ORDER_STATUS_SECRET", "hidden")]).unwrap();
+    let environment = [("ORDER_STATUS_SECRET", "hidden"), ("SIGNING_KEY", "hidden too")];
+    let config = parse_with(&example, &environment).unwrap();
     let node = &config.tenants["acme"].nodes["ORDER_STATUS"];
     assert_eq!(node.limits.memory_bytes, 128 << 20);
     assert_eq!(config.tenants["acme"].quota.runs, 64);
+}
+
+#[test]
+fn what_a_handler_cannot_read_is_told() {
+    let text = "[tenants.acme.nodes.N]\nartifact = \"a.wasm\"\nallow_unsigned = true\n\
+        config = { \"a b\" = 1, list = [1], good = 1.5 }\n\
+        config_secrets = { good = \"long enough\", short = \"short\" }\n";
+    insta::assert_snapshot!(problems(text), @r#"
+    the configuration has 7 problems:
+      codenode.toml:4: `tenants.acme.nodes.N.config` would be read by nobody: add "config" to the node's grants
+      codenode.toml:4: `tenants.acme.nodes.N.config.a b` cannot be read by a handler: `a b` is no key of a handler's configuration: use 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or a digit, as in crm.base_url
+      codenode.toml:4: `tenants.acme.nodes.N.config.list` is a list: it must be a text, a number, true or false; write anything else as JSON in a text
+      codenode.toml:5: `tenants.acme.nodes.N.config_secrets.good` would be read by nobody: add "secret:good" to the node's grants
+      codenode.toml:5: `tenants.acme.nodes.N.config_secrets.good` is in `config` too, where everybody may see it: remove one of the two
+      codenode.toml:5: `tenants.acme.nodes.N.config_secrets.short` would be read by nobody: add "secret:short" to the node's grants
+      codenode.toml:5: `tenants.acme.nodes.N.config_secrets.short` cannot be used: the secret has 5 bytes, which cannot be told from other text in a log: give it 8 at the least
+    "#);
 }
 
 #[test]

@@ -16,11 +16,8 @@ use uuid::Uuid;
 
 use super::no_credential;
 use super::oauth2::Tokens;
-use super::redaction::Redactor;
+use crate::redaction::{Redactor, is_long};
 use crate::signature::{Secret, sign};
-
-/// What is shorter is no secret, and would be redacted out of every other word.
-const MIN_SECRET_BYTES: usize = 8;
 
 /// Headers that say how a message is framed or routed: they are the client's.
 const NOT_OURS: [HeaderName; 11] = [
@@ -166,13 +163,13 @@ impl Signature {
     }
 }
 
-fn is_long(secret: &str) -> bool {
-    secret.len() >= MIN_SECRET_BYTES
-}
-
 fn must_be_secret(secret: &str) -> Result<(), String> {
     if !is_long(secret) {
-        return Err(format!("the secret has {} bytes: it must have {MIN_SECRET_BYTES} at the least", secret.len()));
+        return Err(format!(
+            "the secret has {} bytes: it must have {} at the least",
+            secret.len(),
+            Redactor::MIN_BYTES
+        ));
     }
     if secret.chars().any(char::is_control) {
         return Err("the secret has a line break or another control character in it: copy it again".to_owned());

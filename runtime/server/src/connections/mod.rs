@@ -5,48 +5,34 @@
 
 mod credential;
 mod oauth2;
-mod redaction;
 mod report;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use model::{ConnectionName, ConnectionSettings, Grant, TenantId};
 use sandbox::egress::{Egress, EgressError, Fault, RequestBody, ResponseBody, Sending};
 use storage::OpenConnection;
-use tokio::time::Instant;
 use tracing::error;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::per_tenant::{Cell, Former, Known, PerTenant};
+
 pub(crate) use credential::{Credential, must_be_path};
 pub(crate) use report::Report;
 
-/// What is not used any more is redacted for as long: twice as long as a run that used it can take.
-const REMEMBERED_TIME: Duration = Duration::from_secs(60);
-/// Connections of a tenant that are remembered so, the last ones.
-const MAX_FORMER: usize = 256;
-
 /// The connections of one host's tenants.
-#[derive(Default)]
-pub(crate) struct Connections(Mutex<HashMap<TenantId, Arc<OfTenant>>>);
+pub(crate) type Connections = PerTenant<OfTenant>;
 
-/// One tenant's, replaced as a whole.
+/// One tenant's.
 #[derive(Default)]
-struct OfTenant(ArcSwap<Known>);
-
-#[derive(Default)]
-struct Known {
-    /// The number of the last change that is in it.
-    sequence: u64,
+pub(crate) struct OfTenant {
     by_name: BTreeMap<ConnectionName, Arc<Connection>>,
-    /// Those that were changed or deleted, and when: runs that have used them may still go on.
-    former: Vec<(Instant, Arc<Connection>)>,
+    former: Former<Arc<Connection>>,
 }
 
 /// A connection, ready for use.
@@ -59,7 +45,7 @@ pub(crate) struct Connection {
 /// A revision's way out: its tenant's, and the connections that it is granted.
 struct Granted {
     way_out: Arc<dyn Egress>,
-    of_tenant: Arc<OfTenant>,
+    of_tenant: Arc<Cell<OfTenant>>,
     names: Vec<ConnectionName>,
 }
 
@@ -70,66 +56,50 @@ struct Authorized {
 }
 
 impl Connections {
-    /// Takes over the connections of a tenant, or of all, as they were after the change of this number. What has not changed keeps its tokens.
-    pub(crate) fn replace(&self, tenant: Option<&TenantId>, sequence: u64, opened: Vec<OpenConnection>) {
-        let mut tenants = self.tenants();
-        let mut new: HashMap<TenantId, Vec<OpenConnection>> = HashMap::new();
-        let in_scope = tenants.keys().filter(|id| tenant.is_none_or(|tenant| tenant == *id));
-        new.extend(in_scope.map(|id| (id.clone(), Vec::new())));
-        for one in opened {
-            new.entry(one.tenant.clone()).or_default().push(one);
-        }
-        for (id, connections) in new {
-            tenants.entry(id).or_default().replace(sequence, connections);
-        }
-        tenants.retain(|_, of_tenant| Arc::strong_count(of_tenant) > 1 || !of_tenant.0.load().by_name.is_empty());
-    }
-
     /// The way out of a revision with these grants.
     pub(crate) fn way_out(&self, tenant: &TenantId, grants: &[Grant], way_out: Arc<dyn Egress>) -> Arc<dyn Egress> {
         let name = |grant: &Grant| match grant {
             Grant::Connection(name) => Some(name.clone()),
-            Grant::Http(_) | Grant::KeyValue(_) => None,
+            Grant::Http(_) | Grant::KeyValue(_) | Grant::Config | Grant::Secret(_) => None,
         };
         let names: Vec<ConnectionName> = grants.iter().filter_map(name).collect();
         if names.is_empty() {
             return way_out;
         }
-        let of_tenant = Arc::clone(self.tenants().entry(tenant.clone()).or_default());
-        Arc::new(Granted { way_out, of_tenant, names })
+        Arc::new(Granted { way_out, of_tenant: self.of(tenant), names })
     }
 
     /// One connection, as this host uses it.
     pub(crate) fn find(&self, tenant: &TenantId, name: &ConnectionName) -> Option<Arc<Connection>> {
-        self.tenants().get(tenant)?.0.load().by_name.get(name).cloned()
-    }
-
-    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<OfTenant>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.of(tenant).load().known.by_name.get(name).cloned()
     }
 }
 
-impl OfTenant {
-    fn replace(&self, sequence: u64, opened: Vec<OpenConnection>) {
-        let old = self.0.load_full();
-        if old.sequence > sequence {
-            return;
-        }
+impl Known for OfTenant {
+    type Part = OpenConnection;
+
+    fn tenant(part: &OpenConnection) -> &TenantId {
+        &part.tenant
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// What has not changed keeps its tokens.
+    fn with(&self, opened: Vec<OpenConnection>) -> Self {
         let mut by_name = BTreeMap::new();
         for one in opened {
             let (tenant, name) = (one.tenant.clone(), one.connection.name.clone());
-            let unchanged = old.by_name.get(&name).filter(|known| known.is(&one)).cloned();
+            let unchanged = self.by_name.get(&name).filter(|known| known.is(&one)).cloned();
             match unchanged.map_or_else(|| Connection::new(one).map(Arc::new), Ok) {
                 Ok(connection) => drop(by_name.insert(name, connection)),
                 Err(why) => error!(%tenant, %name, why, "a connection cannot be used: set it anew"),
             }
         }
         let is_gone = |one: &&Arc<Connection>| by_name.get(&one.stored.name).is_none_or(|now| !Arc::ptr_eq(now, one));
-        let gone = old.by_name.values().filter(is_gone).map(|one| (Instant::now(), Arc::clone(one)));
-        let remembered = old.former.iter().filter(|(at, _)| at.elapsed() < REMEMBERED_TIME).cloned();
-        let mut former: Vec<_> = remembered.chain(gone).collect();
-        former.drain(..former.len().saturating_sub(MAX_FORMER));
-        self.0.store(Arc::new(Known { sequence, by_name, former }));
+        let former = self.former.and(self.by_name.values().filter(is_gone).cloned());
+        Self { by_name, former }
     }
 }
 
@@ -192,8 +162,8 @@ impl Egress for Granted {
 
     /// Where several lead to the same origin, the one that is granted first.
     fn by_connection(&self, url: &Url) -> Option<Arc<dyn Egress>> {
-        let known = self.of_tenant.0.load();
-        let mut granted = self.names.iter().filter_map(|name| known.by_name.get(name));
+        let of_tenant = self.of_tenant.load();
+        let mut granted = self.names.iter().filter_map(|name| of_tenant.known.by_name.get(name));
         let leads_there = |settings: &ConnectionSettings| settings.enabled && settings.origin.is_of(url);
         let connection = granted.find(|connection| leads_there(connection.settings()))?;
         let (way_out, connection) = (Arc::clone(&self.way_out), Arc::clone(connection));
@@ -201,9 +171,9 @@ impl Egress for Granted {
     }
 
     fn redact(&self, text: &str) -> Option<String> {
-        let known = self.of_tenant.0.load();
-        let former = known.former.iter().map(|(_, one)| one).filter(|one| self.names.contains(&one.stored.name));
-        let granted = self.names.iter().filter_map(|name| known.by_name.get(name)).chain(former);
+        let OfTenant { by_name, former } = &self.of_tenant.load().known;
+        let former = former.iter().filter(|one| self.names.contains(&one.stored.name));
+        let granted = self.names.iter().filter_map(|name| by_name.get(name)).chain(former);
         granted.fold(None, |redacted, connection| {
             connection.credential.redact(redacted.as_deref().unwrap_or(text)).or(redacted)
         })

@@ -24,8 +24,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use super::redaction::Redactor;
-use super::{REMEMBERED_TIME, body, no_credential};
+use super::{body, no_credential};
+use crate::per_tenant::Former;
+use crate::redaction::Redactor;
 
 /// For which a token is waited for, if the run has as long.
 const FETCH_TIME: Duration = Duration::from_secs(10);
@@ -56,8 +57,8 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 struct Kept {
     token: Option<Arc<Token>>,
-    /// Those before it, and when they were replaced: no more than one a second.
-    former: Vec<(Instant, Arc<Token>)>,
+    /// Those before it: no more than one a second is replaced.
+    former: Former<Arc<Token>>,
     /// How it failed the last time.
     failed: Option<(Instant, EgressError)>,
 }
@@ -142,11 +143,10 @@ impl Tokens {
         match self.fetch(way_out).await {
             Ok(token) => {
                 let token = Arc::new(token);
-                let before = kept.token.replace(Arc::clone(&token)).map(|before| (Instant::now(), before));
-                kept.former.retain(|(at, _)| at.elapsed() < REMEMBERED_TIME);
-                kept.former.extend(before);
+                let before = kept.token.replace(Arc::clone(&token));
+                kept.former = kept.former.and(before);
                 kept.failed = None;
-                let tokens = kept.former.iter().map(|(_, former)| former).chain([&token]);
+                let tokens = kept.former.iter().chain([&token]);
                 let secrets = tokens.map(|token| token.text.as_str()).chain([self.secret.as_str()]);
                 self.hidden.store(Arc::new(Redactor::new(secrets)));
                 Ok(token)

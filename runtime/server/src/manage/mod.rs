@@ -6,6 +6,7 @@ mod api;
 mod artifacts;
 mod audit;
 mod auth;
+mod config;
 mod connections;
 mod description;
 mod entries;
@@ -81,7 +82,10 @@ fn table_of_contents(state: Arc<State>) -> Finished {
         .on(GET, "/v1", Role::Read, "The paths of the API", description::contents)
         .open("/v1/openapi.json", "The API as an OpenAPI document", description::document)
         .open("/v1/docs", "The same as a page", description::page);
-    what_happened(what_is_said(what_is_kept(connected(a_node(artifacts_and_nodes(tenants_and_keys(api))))))).finished()
+    what_happened(what_is_said(what_is_kept(what_is_set(connected(a_node(artifacts_and_nodes(tenants_and_keys(
+        api,
+    ))))))))
+    .finished()
 }
 
 fn tenants_and_keys(api: Api) -> Api {
@@ -166,6 +170,16 @@ fn connected(api: Api) -> Api {
         .on(DELETE, CONNECTION, Admin, "Remove a connection: nothing goes out by it from now on", connections::delete)
         .on(POST, TEST, Deploy, "Try a connection on the path that it names for that", connections::test)
         .or(CONFLICT)
+}
+
+fn what_is_set(api: Api) -> Api {
+    use Role::{Admin, Read};
+    const CONFIG: &str = "/v1/tenants/{tenant}/config";
+    const KEY: &str = "/v1/tenants/{tenant}/config/{key}";
+    api.on(GET, CONFIG, Read, "What is set for handlers, without what is secret", config::list)
+        .on(GET, KEY, Read, "What is set under a key", config::show)
+        .on(PUT, KEY, Admin, "Set a value, or a secret, which handlers read from then on", config::set)
+        .on(DELETE, KEY, Admin, "Remove a value: no handler reads it from now on", config::delete)
 }
 
 fn what_is_kept(api: Api) -> Api {

@@ -7,7 +7,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, StatusCode};
-use model::{Connection, MessageText, Node, Tenant};
+use model::{ConfigEntry, Connection, MessageText, Node, Tenant};
 use serde::Serialize;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::{PartialSchema as _, ToSchema};
@@ -93,6 +93,12 @@ impl Output for Done {
 }
 
 impl Versioned for Node {
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Versioned for ConfigEntry {
     fn version(&self) -> u64 {
         self.version
     }

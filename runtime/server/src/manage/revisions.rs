@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use model::{ArtifactId, Grant, Node, NodeId, Revision, RevisionNumber, Settings, TenantId};
+use model::{ArtifactId, ConfigKey, Grant, Node, NodeId, Revision, RevisionNumber, Settings, TenantId};
 use serde::{Deserialize, Serialize};
-use storage::{NewRevision, StorageError};
+use storage::{ConfigPlace, NewRevision, StorageError};
 use utoipa::{IntoParams, ToSchema};
 
 use super::artifacts::{inspection_of, names};
@@ -177,7 +177,7 @@ pub(super) async fn promote(
     let storage = &state.stored.storage;
     let revision = storage.revision(&tenant, &node, wanted.revision).await?;
     must_be_said(&state, &tenant, &node, &revision, &wanted.grants).await?;
-    must_be_connected(&state, &tenant, &revision).await?;
+    must_be_there(&state, &tenant, &node, &revision).await?;
     let _warm = stored::ready(&state, revision.artifact).await?;
     let promoted = storage.promote(&tenant, &node, wanted.revision, seen, &caller.actor).await;
     let promoted = promoted.map_err(|error| Problem::of_precondition(error, seen.is_some()))?;
@@ -204,20 +204,37 @@ async fn must_be_said(
 }
 
 /// What is granted and is not there would break the first event.
-async fn must_be_connected(state: &State, tenant: &TenantId, revision: &Revision) -> Result<(), Problem> {
+async fn must_be_there(state: &State, tenant: &TenantId, node: &NodeId, revision: &Revision) -> Result<(), Problem> {
+    let missing = |what: String| {
+        let number = revision.number;
+        Problem::conflict(format!(
+            "revision {number} is granted the {what}, and there is none of that name: set it first"
+        ))
+    };
     for grant in &revision.settings.grants {
-        let Grant::Connection(name) = grant else { continue };
-        match state.stored.storage.connection(tenant, name).await {
-            Err(StorageError::NotFound(_)) => {
-                return Err(Problem::conflict(format!(
-                    "revision {} is granted the connection {name}, and there is none of that name: set it first",
-                    revision.number
-                )));
+        match grant {
+            Grant::Connection(name) => match state.stored.storage.connection(tenant, name).await {
+                Err(StorageError::NotFound(_)) => return Err(missing(format!("connection {name}"))),
+                found => drop(found?),
+            },
+            Grant::Secret(key) if !is_secret(state, tenant, node, key).await? => {
+                return Err(missing(format!("secret {key}")));
             }
-            found => drop(found?),
+            Grant::Http(_) | Grant::KeyValue(_) | Grant::Config | Grant::Secret(_) => {}
         }
     }
     Ok(())
+}
+
+/// Whether what a node reads under a key is secret.
+async fn is_secret(state: &State, tenant: &TenantId, node: &NodeId, key: &ConfigKey) -> Result<bool, Problem> {
+    for node in [Some(node), None] {
+        match state.stored.storage.config_entry(ConfigPlace { tenant, node }, key).await {
+            Err(StorageError::NotFound(_)) => {}
+            found => return Ok(found?.value.is_none()),
+        }
+    }
+    Ok(false)
 }
 
 /// What these settings grant and the others do not.

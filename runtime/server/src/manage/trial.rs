@@ -14,6 +14,7 @@ use super::input::{Body, Path};
 use super::problem::Problem;
 use crate::state::State;
 use crate::stored;
+use crate::values::Own;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,11 +51,12 @@ pub(super) async fn run(
     let share = directory.share_of(&tenant);
     let _permit = state.gate.admit(&share).await.map_err(|full| Problem::busy(full.to_string()))?;
     // Dropped with the request: a caller who leaves ends the run.
-    let grants = state.reach.grants(&tenant, &node, &directory.quota(&tenant), &revision.settings.grants);
+    let Revision { number, settings, .. } = &revision;
+    let grants = state.reach.grants(&tenant, &node, &directory.quota(&tenant), &settings.grants, Own::of(settings));
     let mut run = state.sandbox.run(&code, &event, &limits, &grants, &CancellationToken::new()).await;
     grants.redact(&mut run);
     share.charge(run.usage.cpu_time);
-    Ok(Json(Tried { revision: revision.number, limits, run }))
+    Ok(Json(Tried { revision: *number, limits, run }))
 }
 
 async fn revision(

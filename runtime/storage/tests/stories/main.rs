@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod config;
 mod connections;
 mod crashes;
 mod deliveries;

@@ -8,12 +8,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 const REDACTED: &str = "[redacted]";
 
 /// Finds secrets.
-#[derive(Debug, Default)]
-pub(super) struct Redactor(Option<AhoCorasick>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Redactor(Option<AhoCorasick>);
 
 impl Redactor {
-    /// For these secrets, none of which is shorter than 8 bytes.
-    pub(super) fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
+    /// The shortest secret: what is shorter would be found where it is none.
+    pub(crate) const MIN_BYTES: usize = 8;
+
+    /// For these secrets, all of which are long enough.
+    pub(crate) fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let looks: Vec<String> = secrets.into_iter().flat_map(looks).collect();
         // The case of hexadecimal digits is anybody's choice. It fails past four billion states, which these few texts cannot come to.
         let mut finder = AhoCorasick::builder();
@@ -22,7 +25,7 @@ impl Redactor {
     }
 
     /// The text without the secrets; `None`: there are none in it.
-    pub(super) fn redact(&self, text: &str) -> Option<String> {
+    pub(crate) fn redact(&self, text: &str) -> Option<String> {
         let finder = self.0.as_ref()?;
         if !finder.is_match(text) {
             return None;
@@ -34,6 +37,11 @@ impl Redactor {
         });
         Some(redacted)
     }
+}
+
+/// Whether this is long enough to be told from other text.
+pub(crate) const fn is_long(secret: &str) -> bool {
+    secret.len() >= Redactor::MIN_BYTES
 }
 
 /// How a secret may look.
