@@ -19,7 +19,7 @@ pub(crate) const SDK_NODES: [&str; 8] =
     ["product-price", "order-status", "order-tracker", "weather-cards", "crm-lead", "appointment", "naughty", "caller"];
 
 /// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all.
-pub(crate) const SDK_NODES_WITH_MORE: [&str; 2] = ["otp-verify", "keeper"];
+pub(crate) const SDK_NODES_WITH_MORE: [&str; 3] = ["otp-verify", "keeper", "configured"];
 
 /// A guest: the package, its target, cargo's name for what it makes, and ours.
 struct Guest {
@@ -29,7 +29,7 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 15] = [
+const GUESTS: [Guest; 16] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
@@ -45,6 +45,7 @@ const GUESTS: [Guest; 15] = [
     Guest { package: "product-price", target: PREVIEW_2, made: "product_price.wasm", name: "product-price-p2.wasm" },
     Guest { package: "otp-verify", target: PREVIEW_2, made: "otp_verify.wasm", name: "otp-verify.wasm" },
     Guest { package: "keeper", target: PREVIEW_2, made: "keeper.wasm", name: "keeper.wasm" },
+    Guest { package: "configured", target: PREVIEW_2, made: "configured.wasm", name: "configured.wasm" },
 ];
 
 /// `cargo xtask guests`

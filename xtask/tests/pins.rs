@@ -98,6 +98,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("order-tracker", &["codenode"]),
     ("otp-verify", &["codenode"]),
     ("caller", &["codenode"]),
+    ("configured", &["codenode"]),
     ("keeper", &["codenode"]),
     ("product-price", &["codenode"]),
     ("weather-cards", &["codenode"]),

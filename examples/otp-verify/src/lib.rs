@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use codenode::otp::{self, Verdict};
 use codenode::{Error, Event, Reply, handler, http, json, kv, log, messages};
-use subtle::ConstantTimeEq;
 
 /// The node is granted it.
 const SMS_SERVICE: &str = "https://sms.example.com/send";
@@ -11,8 +11,6 @@ const SMS_SERVICE: &str = "https://sms.example.com/send";
 /// What the SMS says, where the message `otp.sms` says nothing else.
 const SMS: &str = "Your code is {code}. It is good for five minutes.";
 
-const LIFETIME: Duration = Duration::from_secs(300);
-const TRIES: i64 = 3;
 const HOUR: Duration = Duration::from_secs(3600);
 const SMS_AN_HOUR: i64 = 5;
 
@@ -23,42 +21,32 @@ fn handle(event: Event) -> Result<Reply, Error> {
     };
     match event.entities.text("code") {
         None => send(&phone, event.user.language_code.as_deref()),
-        Some(code) => verify(&phone, code.trim()),
+        Some(code) => verify(&phone, code),
     }
 }
 
-/// A new code takes the place of the one before, with tries of its own. Neither is kept if the SMS cannot be sent.
+/// A new code takes the place of the one before. Neither is kept if the SMS cannot be sent.
 fn send(phone: &str, language: Option<&str>) -> Result<Reply, Error> {
     // Counted at once and for good, as tries are: an SMS costs money, and each new code is three more tries.
-    if kv::node()?.keep_for(HOUR).increment(&sms_to(phone), 1)? > SMS_AN_HOUR {
+    if kv::node()?.keep_for(HOUR).increment(&format!("sms/{phone}"), 1)? > SMS_AN_HOUR {
         return Ok(Reply::text("I have sent too many codes to that number. Please ask again in an hour.").status(false));
     }
-    let code = format!("{:06}", getrandom::u64()? % 1_000_000);
+    let code = otp::codes()?.issue(phone)?;
     let text = messages::fill(&sms(language), &[("code", &code)]);
-    let bucket = kv::node()?.keep_for(LIFETIME);
-    // As it is: whoever has a hash of six digits has the digits.
-    bucket.set(&code_of(phone), &code)?;
-    bucket.delete(&tries_of(phone))?;
     http::Request::post(SMS_SERVICE).json(&json!({ "to": phone, "text": text })).send()?.checked()?;
     Ok(Reply::text(format!("I sent a code to {phone}. What is it?")))
 }
 
 fn verify(phone: &str, code: &str) -> Result<Reply, Error> {
-    let bucket = kv::node()?.keep_for(LIFETIME);
-    // Counted at once and for good, so that many runs at the same time have no more tries, nor has one that breaks.
-    if bucket.increment(&tries_of(phone), 1)? > TRIES {
-        return Ok(Reply::text("Too many tries. Please ask for a new code.").status(false));
-    }
-    let Some(sent) = bucket.get(&code_of(phone))? else {
-        return Ok(
-            Reply::text("There is no code for that number, or not any more. Please ask for a new one.").status(false)
-        );
+    let refused = match otp::codes()?.verify(phone, code)? {
+        Verdict::Right => {
+            return Ok(Reply::text("Thank you, your number is verified.").user_detail("verified_phone", phone));
+        }
+        Verdict::Wrong { .. } => "That is not the code.",
+        Verdict::TooManyTries => "Too many tries. Please ask for a new code.",
+        Verdict::NoCode => "There is no code for that number, or not any more. Please ask for a new one.",
     };
-    if !bool::from(sent.ct_eq(code.as_bytes())) {
-        return Ok(Reply::text("That is not the code.").status(false));
-    }
-    bucket.delete(&code_of(phone))?;
-    Ok(Reply::text("Thank you, your number is verified.").user_detail("verified_phone", phone))
+    Ok(Reply::text(refused).status(false))
 }
 
 /// In the words of whoever edits the messages, if they are granted and there are any for the code to stand in.
@@ -73,18 +61,6 @@ fn sms(language: Option<&str>) -> String {
     }
 }
 
-fn sms_to(phone: &str) -> String {
-    format!("sms/{phone}")
-}
-
-fn code_of(phone: &str) -> String {
-    format!("code/{phone}")
-}
-
-fn tries_of(phone: &str) -> String {
-    format!("tries/{phone}")
-}
-
 /// `+919876543210`, however it was typed.
 fn phone_number(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -95,14 +71,16 @@ fn phone_number(text: &str) -> Option<String> {
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
+    use std::time::Duration;
 
     use codenode::http::Response;
     use codenode::{json, testing};
 
-    use super::{HOUR, LIFETIME, SMS_AN_HOUR, SMS_SERVICE, handle};
+    use super::{HOUR, SMS_AN_HOUR, SMS_SERVICE, handle};
 
     const PHONE: &str = "+91 98765 43210";
     const OTHER_PHONE: &str = "+49 30 1234567";
+    const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
     /// Asks for a code, and reads the SMS.
     fn sent_to(phone: &str) -> String {
@@ -168,7 +146,7 @@ mod tests {
     fn a_code_is_over_after_five_minutes() {
         let kv = testing::kv();
         let code = sent_to(PHONE);
-        kv.advance(LIFETIME);
+        kv.advance(FIVE_MINUTES);
         is_refused(PHONE, &code, "There is no code");
     }
 

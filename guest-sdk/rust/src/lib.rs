@@ -2,7 +2,8 @@
 //!
 //! This crate gives types to the platform's JSON, sends log lines to the host, and runs a handler natively for its unit tests.
 //! The network is the host's, and so is whatever outlives a run; both are granted per node: [`http`] asks for the one, and the module `kv`, with the
-//! feature of that name, for the other; so does `messages`, for texts that people edit.
+//! feature of that name, for the other; so does `messages`, for texts that people edit. What people set for a node is in `config`, with the feature
+//! `config`, and one-time codes are in `otp`, with the feature `otp`.
 //!
 //! # A first handler
 //! ```
@@ -57,6 +58,8 @@ mod late;
 mod reply;
 mod value;
 
+#[cfg(feature = "config")]
+pub mod config;
 pub mod element;
 pub mod http;
 #[cfg(feature = "kv")]
@@ -64,6 +67,8 @@ pub mod kv;
 pub mod log;
 #[cfg(feature = "kv")]
 pub mod messages;
+#[cfg(feature = "otp")]
+pub mod otp;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 

@@ -5,6 +5,7 @@ mod caller;
 mod cli;
 mod cluster;
 mod concurrency;
+mod config;
 mod connections;
 mod crashes;
 mod deliveries;

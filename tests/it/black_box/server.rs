@@ -1,5 +1,6 @@
 //! `codenode serve` as an operator starts it, on ports of its own choosing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::signature::{Scheme, Secret, sign};
 use tempfile::TempDir;
 
@@ -37,11 +38,15 @@ pub(super) fn fixture(name: &str) -> Vec<u8> {
 
 /// An event whose only entity is `name`.
 pub(super) fn event(name: &str, value: &str) -> Vec<u8> {
-    let entity = serde_json::json!([{ "detection": "message", "original_text": value, "entity_value": value }]);
-    let user = serde_json::json!({ "user_name": "u1", "full_name": "", "device_platform": 5 });
-    serde_json::json!({ "node": "N", "event": "API_INTEGRATION", "user": user, "entities": { name: entity } })
-        .to_string()
-        .into_bytes()
+    event_of(&[(name, value)])
+}
+
+/// An event with these entities.
+pub(super) fn event_of(entities: &[(&str, &str)]) -> Vec<u8> {
+    let entity = |value| json!([{ "detection": "message", "original_text": value, "entity_value": value }]);
+    let entities: BTreeMap<_, _> = entities.iter().map(|(name, value)| (name, entity(value))).collect();
+    let user = json!({ "user_name": "u1", "full_name": "", "device_platform": 5 });
+    json!({ "node": "N", "event": "API_INTEGRATION", "user": user, "entities": entities }).to_string().into_bytes()
 }
 
 /// A running server; killed when dropped, if it has not ended by then.

@@ -18,6 +18,8 @@
 //! ```
 
 mod build;
+#[cfg(feature = "config")]
+mod config;
 mod http;
 #[cfg(feature = "kv")]
 mod kv;
@@ -26,6 +28,10 @@ mod messages;
 mod run;
 
 pub use build::{EventBuilder, event, event_file};
+#[cfg(feature = "config")]
+pub use config::{Set, config, secrets};
+#[cfg(feature = "config")]
+pub(crate) use config::{value, values};
 pub(crate) use http::answered;
 pub use http::{Answering, http};
 #[cfg(feature = "kv")]
