@@ -18,8 +18,9 @@ pub(crate) const FOLDER: &str = "target/guests";
 pub(crate) const SDK_NODES: [&str; 8] =
     ["product-price", "order-status", "order-tracker", "weather-cards", "crm-lead", "appointment", "naughty", "caller"];
 
-/// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all.
-pub(crate) const SDK_NODES_WITH_MORE: [&str; 3] = ["otp-verify", "keeper", "configured"];
+/// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all; and a
+/// handler without the SDK.
+pub(crate) const SDK_NODES_WITH_MORE: [&str; 4] = ["otp-verify", "keeper", "configured", "responder"];
 
 /// A guest: the package, its target, cargo's name for what it makes, and ours.
 struct Guest {
@@ -29,7 +30,7 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 16] = [
+const GUESTS: [Guest; 17] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
@@ -46,6 +47,7 @@ const GUESTS: [Guest; 16] = [
     Guest { package: "otp-verify", target: PREVIEW_2, made: "otp_verify.wasm", name: "otp-verify.wasm" },
     Guest { package: "keeper", target: PREVIEW_2, made: "keeper.wasm", name: "keeper.wasm" },
     Guest { package: "configured", target: PREVIEW_2, made: "configured.wasm", name: "configured.wasm" },
+    Guest { package: "responder", target: PREVIEW_2, made: "responder.wasm", name: "responder.wasm" },
 ];
 
 /// `cargo xtask guests`

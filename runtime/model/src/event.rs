@@ -8,7 +8,11 @@ use crate::json::{self, JsonError};
 /// Entities are polymorphic and stay raw; the guest SDKs give them types.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Event(String);
+pub struct Event {
+    text: String,
+    #[serde(skip)]
+    headers: Vec<(String, String)>,
+}
 
 /// Why a body is not an event. The text is for the caller and never quotes the body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,12 +42,23 @@ impl Event {
             return Err(EventError::Empty);
         };
         json::check(&text).map_err(|error: JsonError| EventError::NotJson(error.to_string()))?;
-        if first == b'{' { Ok(Self(text)) } else { Err(EventError::NotAnObject) }
+        if first == b'{' { Ok(Self { text, headers: Vec::new() }) } else { Err(EventError::NotAnObject) }
     }
 
     /// The JSON text, as it was sent.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The same with headers of the request that it came in, for handlers that take requests.
+    #[must_use]
+    pub fn with_headers(self, headers: Vec<(String, String)>) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// The headers that it came with; none unless its handler takes requests.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
     }
 }
 

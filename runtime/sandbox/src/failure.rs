@@ -1,5 +1,6 @@
 //! From wasmtime's errors to the exact cause of a bot break.
 
+use http::StatusCode;
 use model::{BotBreak, Cause, Limits};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, Trap, WasmBacktrace, WasmCoreDump, WasmtimeBug};
@@ -68,6 +69,16 @@ pub(crate) fn classify(error: &Error, at: &Circumstances<'_>) -> BotBreak {
 
 /// How a handler's error begins that passes on the failure of a service. It is believed where a call of the run did fail.
 const UPSTREAM: &str = "upstream: ";
+
+/// The failure of a handler of requests: any status but 200, with what its response says.
+pub(crate) fn refused(status: StatusCode, body: &str, has_failed_call: bool) -> BotBreak {
+    let status = status.as_u16();
+    match body.trim() {
+        "" => exception(&format!("it answered with the status {status}"), false),
+        upstream if upstream.starts_with(UPSTREAM) => exception(upstream, has_failed_call),
+        text => exception(&format!("it answered with the status {status}: {text}"), false),
+    }
+}
 
 /// The handler's own error: one line of bounded length, whatever the handler returned.
 pub(crate) fn exception(error: &str, has_failed_call: bool) -> BotBreak {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use model::{ArtifactId, BotBreak, Cause};
+use model::{ArtifactId, BotBreak, Cause, Event};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use wasmtime::component::{Component, Linker};
@@ -14,9 +14,11 @@ use wasmtime::error::Context as _;
 use wasmtime::{Engine, Extern, ExternType, InstancePre, Module, ModuleExport, Store};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::Sandbox;
 use crate::backtrace::one_line;
+use crate::capabilities::http::incoming::{self, Answered};
 use crate::capabilities::{CodeNodeWithGrantsPre, Linkers};
 use crate::compile::{Code, Unusable};
 use crate::gates::Gates;
@@ -45,6 +47,7 @@ pub(crate) enum Guest {
     CodeNode(CodeNodeWithGrantsPre<Host>),
     Command(CommandPre<Host>),
     Program { pre: InstancePre<Host>, start: ModuleExport },
+    Http(ProxyPre<Host>),
 }
 
 /// Why code that was compiled cannot be loaded. The text is for the run's record and the log.
@@ -71,6 +74,8 @@ pub(crate) enum Answer {
     Handled(Result<String, String>),
     /// A command ended well; its reply is on its standard output.
     Exited,
+    /// What came of a request.
+    Answered(Answered),
 }
 
 /// An error, and whether the guest's own code had been reached.
@@ -87,6 +92,11 @@ impl Prepared {
     /// The artifact that this was made from.
     pub const fn artifact(&self) -> ArtifactId {
         self.artifact
+    }
+
+    /// Whether it is a handler of requests, who may see the headers of its event.
+    pub const fn takes_requests(&self) -> bool {
+        matches!(self.form, Form::Http)
     }
 
     /// Whether its code is loaded now; if not, the next run loads it.
@@ -200,7 +210,7 @@ impl Guest {
     /// [`LoadError::Unmappable`], [`LoadError::Oversized`], [`LoadError::Unlinkable`].
     pub(crate) fn load(engine: &Engine, linkers: &Linkers, code: &Code, form: Form) -> Result<Self, LoadError> {
         match form {
-            Form::CodeNode | Form::Command => {
+            Form::CodeNode | Form::Command | Form::Http => {
                 #[expect(
                     unsafe_code,
                     reason = "machine code is loaded; the cache has checked that our own compile child wrote it"
@@ -228,6 +238,7 @@ impl Guest {
         Ok(match form {
             Form::CodeNode => Self::CodeNode(CodeNodeWithGrantsPre::new(pre)?),
             Form::Command | Form::Program => Self::Command(CommandPre::new(pre)?),
+            Form::Http => Self::Http(ProxyPre::new(pre)?),
         })
     }
 
@@ -249,13 +260,13 @@ impl Guest {
     }
 
     /// One fresh instance, one call.
-    pub(crate) async fn call(&self, store: &mut Store<Host>, event: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn call(&self, store: &mut Store<Host>, event: &Event) -> Result<Answer, Failure> {
         let instantiating = |error| Failure { error, instantiating: true };
         let calling = |error| Failure { error, instantiating: false };
         match self {
             Self::CodeNode(pre) => {
                 let node = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
-                node.call_handle(store, event).await.map(Answer::Handled).map_err(calling)
+                node.call_handle(store, event.as_str()).await.map(Answer::Handled).map_err(calling)
             }
             Self::Command(pre) => {
                 let command = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
@@ -264,6 +275,10 @@ impl Guest {
                     Ok(Err(())) => Err(calling(I32Exit(1).into())),
                     Err(error) => exited(error).map_err(calling),
                 }
+            }
+            Self::Http(pre) => {
+                let proxy = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
+                incoming::handle(&proxy, store, event).await.map(Answer::Answered).map_err(calling)
             }
             Self::Program { pre, start } => {
                 let program = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::StatusCode;
 use model::{BotBreak, Cause, Event, Limits, Outcome, Reply, Run, Usage};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
+use crate::capabilities::http::incoming::Answered;
 use crate::capabilities::stdio::ReplyBuffer;
 use crate::failure::{self, Circumstances, Stop};
 use crate::host::{Alive, Host, Stdio};
@@ -89,7 +91,7 @@ fn at_tick(store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline>
 /// Polls the call to its end, with its wall clock running and its CPU time counted.
 async fn drive(guest: &Guest, store: &mut Store<Host>, event: &Event, cancelled: &CancellationToken) -> Ended {
     let (pace, wall_time) = (Arc::clone(&store.data().pace), store.data().limits.wall_time);
-    let mut call = pin!(tokio::time::timeout(wall_time, guest.call(store, event.as_str())));
+    let mut call = pin!(tokio::time::timeout(wall_time, guest.call(store, event)));
     let mut cancelled = pin!(cancelled.cancelled());
     poll_fn(|context| {
         pace.resume();
@@ -143,9 +145,26 @@ fn outcome(ended: Ended, store: &mut Store<Host>, reply: &ReplyBuffer) -> (Outco
             Ok(output) => replied(output, &store.data().limits),
             Err(_) => broken(BotBreak::new(Cause::ReplyNotJson, "the reply is not UTF-8")),
         },
+        Ended::Answered(Answer::Answered(answered)) => responded(answered, store.data()),
         Ended::Failed(failure) => broken(explain(&failure, store)),
         Ended::OutOfTime => broken(BotBreak::new(Cause::OutOfTime, failure::out_of_time(&store.data().limits))),
         Ended::Cancelled => broken(BotBreak::new(Cause::Unavailable, "this host shut down before the run was over")),
+    }
+}
+
+/// What a handler of requests makes of one: its reply is the body of a good response, and anything else is its failure.
+fn responded(answered: Answered, host: &Host) -> (Outcome, u64) {
+    let broken = |bot_break| (Outcome::BotBreak(bot_break), 0);
+    match answered {
+        Answered::Response { status: StatusCode::OK, body } => match String::from_utf8(body.into()) {
+            Ok(output) => replied(output, &host.limits),
+            Err(_) => broken(BotBreak::new(Cause::ReplyNotJson, "the reply is not UTF-8")),
+        },
+        Answered::Response { status, body } => {
+            broken(failure::refused(status, &String::from_utf8_lossy(&body), host.has_failed_call()))
+        }
+        Answered::Error(code) => broken(failure::exception(&format!("it answered with the error {code:?}"), false)),
+        Answered::Nothing(why) => broken(BotBreak::new(Cause::ReplyEmpty, why)),
     }
 }
 

@@ -19,6 +19,7 @@ mod hostile_wire;
 mod hosts;
 mod http;
 mod http2;
+mod http_handlers;
 mod idempotency;
 mod idle;
 mod instructions;

@@ -88,7 +88,7 @@ fn what_would_compile_for_minutes_is_refused_in_no_time() {
     101 memories: has 102 memories; the limit is 8
     a table of 10,000,000: has 10000000 elements in a table at the start; the limit is 65536
     a memory of 4 GiB: has 4294967296 bytes of memory at the start; the limit is 536870912
-    200 nested components: nests components deeper than 8; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    200 nested components: nests components deeper than 8; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
     1,000 instances: has 1000 core instances; the limit is 256
     65 instances: has 66 core instances; the limit is 64
     10,000 types in a chain: is not valid WebAssembly: type nesting is too deep (at byte 246)
@@ -143,13 +143,13 @@ fn a_proposal_that_is_left_out_is_named() {
     relaxed SIMD: needs relaxed SIMD, which codenode does not offer: build it without
     stack switching: needs stack switching, which codenode does not offer: build it without
     async lift: needs component-model async (WASI 0.3), which codenode does not offer: build it without; needs stackful component-model async, which codenode does not offer: build it without
-    a stream: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    a future: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    a waitable set: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    a yield: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    a start function: needs component-model values, which codenode does not offer: build it without; imports f, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    a list of fixed length: needs component-model fixed-length lists, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    an error context: needs component-model error contexts, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    a stream: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    a future: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    a waitable set: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    a yield: needs component-model async (WASI 0.3), which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    a start function: needs component-model values, which codenode does not offer: build it without; imports f, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    a list of fixed length: needs component-model fixed-length lists, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    an error context: needs component-model error contexts, which codenode does not offer: build it without; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
     tail calls are offered: fine
     SIMD is offered: fine
     ");
@@ -202,12 +202,12 @@ fn an_import_that_is_not_served_is_refused_by_name() {
     preview 0: imports wasi_unstable.fd_write, which codenode does not offer: build for wasi_snapshot_preview1 or WASI 0.2
     unknown function: imports wasi_snapshot_preview1.fd_wrote, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported
     undefined symbol: imports env.malloc, which codenode does not offer: the linker left this function undefined; link the library that defines it
-    tcp: imports wasi:sockets/tcp@0.2.0, which codenode does not offer: handlers have no sockets; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    incoming http: imports wasi:http/incoming-handler@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    preview 3: imports wasi:clocks/monotonic-clock@0.3.0, which codenode does not offer: codenode serves WASI 0.2; build for wasm32-wasip2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    unknown WASI: imports wasi:nn/graph@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    an older draft: imports wasi:keyvalue/store@0.2.0-draft, which codenode does not offer: it serves store, atomics and batch of wasi:keyvalue@0.2.0-draft2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
-    another tenant's: imports acme:billing/secrets, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    tcp: imports wasi:sockets/tcp@0.2.0, which codenode does not offer: handlers have no sockets; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    incoming http: imports wasi:http/incoming-handler@0.2.0, which codenode does not offer: export it, and codenode calls it; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    preview 3: imports wasi:clocks/monotonic-clock@0.3.0, which codenode does not offer: codenode serves WASI 0.2; build for wasm32-wasip2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    unknown WASI: imports wasi:nn/graph@0.2.0, which codenode does not offer: it serves the command line streams, clocks, random numbers and outbound HTTP of WASI 0.2, wasi:logging, wasi:keyvalue and wasi:config; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    an older draft: imports wasi:keyvalue/store@0.2.0-draft, which codenode does not offer: it serves store, atomics and batch of wasi:keyvalue@0.2.0-draft2; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
+    another tenant's: imports acme:billing/secrets, which codenode does not offer: only interfaces of WASI 0.2 and codenode:node can be imported; is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
     ");
 }
 
@@ -232,9 +232,9 @@ fn a_contract_that_is_not_ours_is_refused() {
     insta::assert_snapshot!(problems(&cases), @r"
     no export: is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports nothing
     another export: is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports `run`
-    an empty component: is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports nothing
+    an empty component: is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor `wasi:http/incoming-handler@0.2`; it exports nothing
     hostile names: is a core module that exports no `_start` and carries no component type: build a WASI program or use an SDK; it exports `a\r\nX: 1\u{1b}[2J`
-    both contracts: exports both `handle` and `wasi:cli/run`: keep the one that codenode shall call
+    both contracts: exports several of `handle`, `wasi:cli/run` and `wasi:http/incoming-handler`: keep the one that codenode shall call
     ");
 }
 

@@ -141,10 +141,12 @@ fn advice(name: &str) -> &'static str {
         "it serves store, atomics and batch of wasi:keyvalue@0.2.0-draft2"
     } else if name.starts_with("wasi:config/") {
         "it serves wasi:config/store@0.2.0-rc.1"
+    } else if name.starts_with("wasi:http/incoming-handler") {
+        "export it, and codenode calls it"
     } else if name.starts_with("wasi:") && name.contains("@0.3") {
         "codenode serves WASI 0.2; build for wasm32-wasip2"
     } else if name.starts_with("wasi:") {
-        "it serves the command line streams, clocks, random numbers, outbound HTTP and logging of WASI 0.2"
+        "it serves the command line streams, clocks, random numbers and outbound HTTP of WASI 0.2, wasi:logging, wasi:keyvalue and wasi:config"
     } else if name.starts_with("wasi_unstable") {
         "build for wasi_snapshot_preview1 or WASI 0.2"
     } else if name.starts_with("env.") {

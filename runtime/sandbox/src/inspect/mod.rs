@@ -46,6 +46,8 @@ pub enum Kind {
     CodeNode,
     /// A WASI program: event on standard input, reply on standard output.
     Command,
+    /// A component that exports `wasi:http/incoming-handler`: the event is a POST, and the reply the body of a response with the status 200.
+    Http,
 }
 
 /// How an artifact is compiled, loaded and called.
@@ -57,6 +59,8 @@ pub(crate) enum Form {
     Command,
     /// A core module that exports `_start`.
     Program,
+    /// A component that exports `wasi:http/incoming-handler`.
+    Http,
 }
 
 impl Inspection {
@@ -71,6 +75,7 @@ impl Inspection {
             Kind::CodeNode => Form::CodeNode,
             Kind::Command if self.core_module => Form::Program,
             Kind::Command => Form::Command,
+            Kind::Http => Form::Http,
         })
     }
 }
@@ -80,6 +85,7 @@ impl std::fmt::Display for Kind {
         f.write_str(match self {
             Self::CodeNode => "code node",
             Self::Command => "command",
+            Self::Http => "http handler",
         })
     }
 }
@@ -165,18 +171,22 @@ fn not_wasm(artifact: &[u8]) -> Option<String> {
 }
 
 fn kind(census: &Census) -> Result<Kind, String> {
-    let runs = census.exports.iter().any(|export| export.starts_with("wasi:cli/run@0.2."));
+    let exports = |name: &str| census.exports.iter().any(|export| export.starts_with(name));
     let handles = census.exports.iter().any(|export| export == "handle");
-    match (census.is_component, handles, runs) {
-        (true, true, true) => {
-            Err("exports both `handle` and `wasi:cli/run`: keep the one that codenode shall call".to_owned())
-        }
-        (true, true, false) => Ok(Kind::CodeNode),
-        (true, false, true) => Ok(Kind::Command),
-        (true, false, false) => Err(format!(
-            "is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2`; it exports {}",
+    let (runs, responds) = (exports("wasi:cli/run@0.2."), exports("wasi:http/incoming-handler@0.2."));
+    match (census.is_component, handles, runs, responds) {
+        (true, true, false, false) => Ok(Kind::CodeNode),
+        (true, false, true, false) => Ok(Kind::Command),
+        (true, false, false, true) => Ok(Kind::Http),
+        (true, false, false, false) => Err(format!(
+            "is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor \
+             `wasi:http/incoming-handler@0.2`; it exports {}",
             list(&census.exports)
         )),
+        (true, ..) => Err(
+            "exports several of `handle`, `wasi:cli/run` and `wasi:http/incoming-handler`: keep the one that codenode shall call"
+                .to_owned(),
+        ),
         (false, ..) if census.has_component_type => Ok(Kind::CodeNode),
         (false, ..) if census.exports.iter().any(|export| export == "_start") => Ok(Kind::Command),
         (false, ..) => Err(format!(

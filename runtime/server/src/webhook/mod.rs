@@ -4,6 +4,7 @@
 
 mod afterwards;
 mod answer;
+mod forwarded;
 mod media_type;
 mod once;
 mod receive;

@@ -24,10 +24,10 @@ use tracing::debug;
 
 use super::afterwards::{Afterwards, Finished};
 use super::answer::{self, Answer, Refusal};
-use super::media_type;
 use super::once;
 use super::route::Target;
 use super::signature::{SignatureError, Verifier};
+use super::{forwarded, media_type};
 use crate::admission::Permit;
 use crate::directory::Live;
 use crate::listen::{BodyError, read_body};
@@ -121,7 +121,10 @@ impl Inner {
             return Err(Refusal::TooLarge);
         }
         let delivery = once::delivery(&live, verified, &body, self.state.deliveries.keep_time());
-        let event = Event::parse(body.into())?;
+        let mut event = Event::parse(body.into())?;
+        if live.code.as_ref().is_some_and(|code| code.takes_requests()) {
+            event = event.with_headers(forwarded::headers(&head.headers));
+        }
         let trace = received_at.and_then(|at| self.state.traces.begin(at, &head.headers));
         let arrival = Arrival { id: RunId::fresh(), started_at: Timestamp::now(), live, event_bytes, trace };
         Ok(match delivery {

@@ -4,6 +4,7 @@
 //! and keeps the deadlines; it knows neither names nor addresses, which are the embedder's.
 
 mod body;
+pub(crate) mod incoming;
 mod ledger;
 
 use std::sync::Arc;
