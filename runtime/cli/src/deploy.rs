@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args)]
 pub(crate) struct Deploy {
-    /// The compiled handler (.wasm)
+    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js)
     artifact: PathBuf,
     /// The node that will run it
     #[arg(long, value_name = "ID")]

@@ -10,7 +10,7 @@ use crate::output::printable;
 
 #[derive(clap::Args)]
 pub(crate) struct Inspect {
-    /// The compiled handler (.wasm)
+    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js)
     artifact: PathBuf,
     /// Print the inspection as one JSON object
     #[arg(long)]

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use sandbox::{Config, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Sandbox};
+use sandbox::{Config, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Sandbox, source};
 
 /// The largest file that is read at all; the inspection names the real limit.
 const MAX_ARTIFACT_FILE_BYTES: u64 = 1 << 30;
 
-/// Reads an artifact.
+/// Reads an artifact: a compiled handler, or a source by the end of its name.
 ///
 /// # Errors
 /// If there is no such file, or it is no file of a plausible size.
@@ -22,7 +22,8 @@ pub(crate) fn read_artifact(path: &Path) -> anyhow::Result<Vec<u8>> {
     if metadata.len() > MAX_ARTIFACT_FILE_BYTES {
         bail!("{} is larger than 1 GiB; name the compiled .wasm file", path.display());
     }
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(source::artifact_of(path, bytes))
 }
 
 /// A sandbox with the production settings and room for a single run.
@@ -34,6 +35,7 @@ pub(crate) fn sandbox(cache_dir: Option<PathBuf>) -> anyhow::Result<Sandbox> {
         cache_dir: cache_dir.map_or_else(default_cache_dir, Ok)?,
         compiler: env::current_exe().context("cannot find the path of this program")?,
         compile_limits: sandbox::compile::Limits::default(),
+        runners: env::var_os("CODENODE_RUNNERS").map(PathBuf::from),
         runs: 1,
         loaded: 1,
         loaded_bytes: DEFAULT_LOADED_BYTES,

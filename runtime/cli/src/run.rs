@@ -26,7 +26,7 @@ use crate::{local, message, output};
 
 #[derive(clap::Args)]
 pub(crate) struct Run {
-    /// The compiled handler (.wasm)
+    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js)
     artifact: PathBuf,
     #[command(flatten)]
     event: EventSource,

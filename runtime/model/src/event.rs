@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::json::{self, JsonError};
+use crate::{NodeId, RunId};
 
 /// A verified event: the platform's JSON, byte for byte as it was sent and signed.
 ///
@@ -12,6 +13,8 @@ pub struct Event {
     text: String,
     #[serde(skip)]
     headers: Vec<(String, String)>,
+    #[serde(skip)]
+    run: Option<(RunId, NodeId)>,
 }
 
 /// Why a body is not an event. The text is for the caller and never quotes the body.
@@ -42,7 +45,7 @@ impl Event {
             return Err(EventError::Empty);
         };
         json::check(&text).map_err(|error: JsonError| EventError::NotJson(error.to_string()))?;
-        if first == b'{' { Ok(Self { text, headers: Vec::new() }) } else { Err(EventError::NotAnObject) }
+        if first == b'{' { Ok(Self { text, headers: Vec::new(), run: None }) } else { Err(EventError::NotAnObject) }
     }
 
     /// The JSON text, as it was sent.
@@ -54,6 +57,17 @@ impl Event {
     #[must_use]
     pub fn with_headers(self, headers: Vec<(String, String)>) -> Self {
         Self { headers, ..self }
+    }
+
+    /// The same as the event of a run of a node, for handlers that are told of which.
+    #[must_use]
+    pub fn of_run(self, run: RunId, node: NodeId) -> Self {
+        Self { run: Some((run, node)), ..self }
+    }
+
+    /// The run that it is of, and of which node, where that was said.
+    pub const fn run(&self) -> Option<&(RunId, NodeId)> {
+        self.run.as_ref()
     }
 
     /// The headers that it came with; none unless its handler takes requests.

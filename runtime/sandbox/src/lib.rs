@@ -19,6 +19,8 @@ mod memory;
 mod pace;
 mod prepared;
 mod run;
+mod runners;
+pub mod source;
 pub mod values;
 
 use std::collections::HashMap;
@@ -44,6 +46,8 @@ use compile::{Cache, Compiled, Compiler};
 use loaded::{Budget, Shelf};
 use pace::SlowLane;
 use prepared::{Guest, LoadError};
+use runners::Runners;
+use source::Source;
 
 /// Refusals that are remembered, so that the same bytes are not compiled again and again.
 const MAX_REFUSALS: usize = 1_000;
@@ -67,6 +71,8 @@ pub struct Config {
     pub cache_dir: PathBuf,
     /// The program whose subcommand [`compile::SUBCOMMAND`] is the compile child: our own binary.
     pub compiler: PathBuf,
+    /// Where the runners of sources are, `python.wasm` and `javascript.wasm`; `None`: in a folder `runners` beside this program.
+    pub runners: Option<PathBuf>,
     /// The limits of one compilation.
     pub compile_limits: compile::Limits,
     /// Runs at once; each has its place in the pool reserved.
@@ -91,6 +97,7 @@ struct Inner {
     linkers: Linkers,
     cache: Cache,
     compiler: Compiler,
+    runners: Runners,
     refusals: Mutex<HashMap<ArtifactId, Vec<String>>>,
     shelf: Arc<Shelf<Guest>>,
     /// Told when compiled code is found to be gone or damaged.
@@ -135,6 +142,7 @@ impl Sandbox {
             linkers,
             cache,
             compiler,
+            runners: Runners::new(config.runners),
             refusals: Mutex::default(),
             shelf: Shelf::new(budget, cores.max(2)),
             damage: Notify::new(),
@@ -155,9 +163,13 @@ impl Sandbox {
         if let Some(problems) = self.refusal(id) {
             return Err(PrepareError::Refused(problems));
         }
-        let prepared = match self.find(id).await? {
-            Some(compiled) => self.take_in(id, compiled).await,
-            None => self.compile(id, artifact).await,
+        let prepared = match self.prepare_known(id).await {
+            Ok(None) => match Source::read(artifact) {
+                Some(source) => self.compile_source(id, source, inspect(artifact)).await,
+                None => self.compile(id, artifact).await.and_then(must_not_be_runner),
+            },
+            Ok(Some(prepared)) => Ok(prepared),
+            Err(error) => Err(error),
         };
         if let Err(PrepareError::Refused(problems)) = &prepared {
             self.remember(id, problems);
@@ -170,10 +182,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::prepare`].
     pub async fn prepare_compiled(&self, id: ArtifactId) -> Result<Option<Arc<Prepared>>, PrepareError> {
-        match self.find(id).await? {
-            Some(compiled) => self.take_in(id, compiled).await.map(|prepared| Some(Arc::new(prepared))),
-            None => Ok(None),
-        }
+        Ok(self.prepare_known(id).await?.map(Arc::new))
     }
 
     /// Runs alive now: from before the first instruction until the last page is given back.
@@ -204,6 +213,15 @@ impl Sandbox {
     /// Free places in the slow lane; all of them, when nobody computes for long.
     pub fn free_turns(&self) -> usize {
         self.0.lane.free()
+    }
+
+    /// What was compiled before, unless it must be compiled anew.
+    async fn prepare_known(&self, id: ArtifactId) -> Result<Option<Prepared>, PrepareError> {
+        let Some(compiled) = self.find(id).await? else { return Ok(None) };
+        match compiled.inspection.kind.and_then(Kind::language) {
+            Some(language) => self.take_in_source(id, language, compiled).await,
+            None => self.take_in(id, compiled).await.and_then(must_not_be_runner).map(Some),
+        }
     }
 
     async fn compile(&self, id: ArtifactId, artifact: &[u8]) -> Result<Prepared, PrepareError> {
@@ -264,4 +282,14 @@ impl Sandbox {
         }
         refusals.insert(id, problems.to_vec());
     }
+}
+
+/// What runs sources is nothing to run by itself.
+fn must_not_be_runner(prepared: Prepared) -> Result<Prepared, PrepareError> {
+    if prepared.is_runner() {
+        return Err(PrepareError::Refused(vec![
+            "is a runner of codenode's own: upload the source that it shall run".to_owned(),
+        ]));
+    }
+    Ok(prepared)
 }

@@ -19,12 +19,14 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::Sandbox;
 use crate::backtrace::one_line;
 use crate::capabilities::http::incoming::{self, Answered};
+use crate::capabilities::runner::RunnerExportsPre;
 use crate::capabilities::{CodeNodeWithGrantsPre, Linkers};
 use crate::compile::{Code, Unusable};
 use crate::gates::Gates;
 use crate::host::Host;
 use crate::inspect::Form;
 use crate::loaded::{Loaded, Slot};
+use crate::runners::Program;
 
 /// How long an event waits for its code to be loaded. A whole CPython (33 MB) takes a third of a second on a busy machine whose processor has
 /// no instructions for SHA-256; a small handler takes one or two milliseconds.
@@ -38,8 +40,12 @@ const COMPILE_ANEW: &str =
 pub struct Prepared {
     artifact: ArtifactId,
     form: Form,
+    /// What was compiled: the artifact or, of a source, its runner.
+    code: ArtifactId,
     code_sha256: Arc<str>,
     slot: Arc<Slot<Guest>>,
+    /// What the runner runs.
+    program: Option<Program>,
 }
 
 /// Loaded code.
@@ -48,6 +54,7 @@ pub(crate) enum Guest {
     Command(CommandPre<Host>),
     Program { pre: InstancePre<Host>, start: ModuleExport },
     Http(ProxyPre<Host>),
+    Runner(RunnerExportsPre<Host>),
 }
 
 /// Why code that was compiled cannot be loaded. The text is for the run's record and the log.
@@ -86,7 +93,29 @@ pub(crate) struct Failure {
 
 impl Prepared {
     pub(crate) fn new(artifact: ArtifactId, form: Form, code_sha256: &str) -> Self {
-        Self { artifact, form, code_sha256: code_sha256.into(), slot: Arc::default() }
+        let (code_sha256, slot) = (code_sha256.into(), Arc::default());
+        Self { artifact, form, code: artifact, code_sha256, slot, program: None }
+    }
+
+    /// A source, of which its runner has made a program. All that are of one language share the runner's code.
+    pub(crate) fn of_source(artifact: ArtifactId, runner: &Self, program: Program) -> Self {
+        let (code_sha256, slot) = (Arc::clone(&runner.code_sha256), Arc::clone(&runner.slot));
+        Self { artifact, form: runner.form, code: runner.artifact, code_sha256, slot, program: Some(program) }
+    }
+
+    /// Whether it is a source.
+    pub const fn is_source(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// Whether it runs sources, and has none.
+    pub(crate) const fn is_runner(&self) -> bool {
+        matches!(self.form, Form::Runner) && self.program.is_none()
+    }
+
+    /// What a runner made of a source.
+    pub(crate) const fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
     }
 
     /// The artifact that this was made from.
@@ -118,7 +147,8 @@ impl Sandbox {
     /// Whether code can be loaded again, as far as can be told without reading it. If not, its artifact should be prepared anew. It asks
     /// the file system.
     pub fn keeps(&self, prepared: &Prepared) -> bool {
-        !prepared.slot.has_failed() && self.0.cache.has_code(prepared.artifact)
+        let is_made = prepared.program.is_none() || self.0.cache.has_code(prepared.artifact);
+        is_made && !prepared.slot.has_failed() && self.0.cache.has_code(prepared.code)
     }
 
     /// Removes compiled code of other releases that none of them has used for a week, and tells of how many. It asks the file system, so do it
@@ -145,7 +175,7 @@ impl Sandbox {
 
     async fn load(&self, prepared: &Prepared, cancelled: &CancellationToken) -> Result<Arc<Loaded<Guest>>, BotBreak> {
         let (sandbox, sha256) = (self.clone(), Arc::clone(&prepared.code_sha256));
-        let (artifact, form) = (prepared.artifact, prepared.form);
+        let (artifact, form) = (prepared.code, prepared.form);
         let load = move || {
             sandbox.load_from_cache(artifact, form, &sha256).inspect_err(|error| {
                 error!(%artifact, %error, "the compiled code of an artifact cannot be loaded");
@@ -210,7 +240,7 @@ impl Guest {
     /// [`LoadError::Unmappable`], [`LoadError::Oversized`], [`LoadError::Unlinkable`].
     pub(crate) fn load(engine: &Engine, linkers: &Linkers, code: &Code, form: Form) -> Result<Self, LoadError> {
         match form {
-            Form::CodeNode | Form::Command | Form::Http => {
+            Form::CodeNode | Form::Command | Form::Http | Form::Runner => {
                 #[expect(
                     unsafe_code,
                     reason = "machine code is loaded; the cache has checked that our own compile child wrote it"
@@ -239,6 +269,7 @@ impl Guest {
             Form::CodeNode => Self::CodeNode(CodeNodeWithGrantsPre::new(pre)?),
             Form::Command | Form::Program => Self::Command(CommandPre::new(pre)?),
             Form::Http => Self::Http(ProxyPre::new(pre)?),
+            Form::Runner => Self::Runner(RunnerExportsPre::new(pre)?),
         })
     }
 
@@ -260,7 +291,12 @@ impl Guest {
     }
 
     /// One fresh instance, one call.
-    pub(crate) async fn call(&self, store: &mut Store<Host>, event: &Event) -> Result<Answer, Failure> {
+    pub(crate) async fn call(
+        &self,
+        store: &mut Store<Host>,
+        event: &Event,
+        program: Option<&Program>,
+    ) -> Result<Answer, Failure> {
         let instantiating = |error| Failure { error, instantiating: true };
         let calling = |error| Failure { error, instantiating: false };
         match self {
@@ -280,6 +316,12 @@ impl Guest {
                 let proxy = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
                 incoming::handle(&proxy, store, event).await.map(Answer::Answered).map_err(calling)
             }
+            Self::Runner(pre) => {
+                let runner = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
+                let (program, context) = (program.map_or(&[][..], |program| &program.bytes), context(store, event));
+                let ran = runner.call_run(store, program, event.as_str(), &context).await;
+                ran.map(Answer::Handled).map_err(calling)
+            }
             Self::Program { pre, start } => {
                 let program = pre.instantiate_async(&mut *store).await.map_err(instantiating)?;
                 let start = program.get_module_export(&mut *store, start).and_then(Extern::into_func);
@@ -291,6 +333,26 @@ impl Guest {
             }
         }
     }
+
+    /// What a runner makes of a source, or what it says is wrong with that; `None` from whatever else this is.
+    pub(crate) async fn compile(
+        &self,
+        store: &mut Store<Host>,
+        source: &str,
+    ) -> Result<Option<Result<Vec<u8>, String>>, Failure> {
+        let Self::Runner(pre) = self else { return Ok(None) };
+        let instantiated = pre.instantiate_async(&mut *store).await;
+        let runner = instantiated.map_err(|error| Failure { error, instantiating: true })?;
+        let compiled = runner.call_compile(store, source).await;
+        compiled.map(Some).map_err(|error| Failure { error, instantiating: false })
+    }
+}
+
+/// What a handler of a source is told of its run.
+fn context(store: &Store<Host>, event: &Event) -> String {
+    let (run, node) = event.run().map(|(run, node)| (run.to_string(), node.to_string())).unwrap_or_default();
+    let wall_time_millis = u64::try_from(store.data().limits.wall_time.as_millis()).unwrap_or(u64::MAX);
+    serde_json::json!({ "function_name": node, "request_id": run, "wall_time_millis": wall_time_millis }).to_string()
 }
 
 /// `exit(0)` is an error to the engine, and a good end to a command.

@@ -22,9 +22,9 @@ use crate::{Grants, Sandbox};
 /// For which what a run wrote is waited for, however long it took itself.
 const LEAST_TIME_TO_KEEP: Duration = Duration::from_secs(1);
 
-/// How the call came to its end.
-enum Ended {
-    Answered(Answer),
+/// How a call came to its end.
+enum Ended<T> {
+    Answered(T),
     Failed(Failure),
     OutOfTime,
     Cancelled,
@@ -56,10 +56,30 @@ impl Sandbox {
         };
         let host = Host::new(*limits, grants.clone(), Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);
-        let ended = drive(&code, &mut store, event, cancelled).await;
+        let ended = drive(&pace, limits, code.call(&mut store, event, prepared.program()), cancelled).await;
         let (outcome, reply_bytes) = outcome(ended, &mut store, &reply);
         let outcome = keep_writes(outcome, store.data_mut()).await;
         conclude(outcome, reply_bytes, store, event)
+    }
+
+    /// Has a runner make a program of a source, under these limits and without any grant.
+    ///
+    /// # Errors
+    /// What is wrong with the source, as the runner says it, or how its run ended.
+    pub(crate) async fn make_program(&self, runner: &Guest, source: &str, limits: &Limits) -> Result<Vec<u8>, String> {
+        let pace = Pace::start(self.0.lane.clone());
+        let alive = Alive::new(&self.0.alive);
+        let host = Host::new(*limits, Grants::default(), Arc::clone(&pace), Stdio::Quiet, alive);
+        let mut store = self.store(host);
+        let never = CancellationToken::new();
+        let broken = |bot_break: BotBreak| format!("cannot be compiled: {}", bot_break.detail);
+        match drive(&pace, limits, runner.compile(&mut store, source), &never).await {
+            Ended::Answered(Some(Ok(program))) => Ok(program),
+            Ended::Answered(Some(Err(why))) => Err(format!("cannot be compiled:\n{}", why.trim_end())),
+            Ended::Failed(failure) => Err(broken(explain(&failure, &mut store))),
+            Ended::OutOfTime => Err(broken(BotBreak::new(Cause::OutOfTime, failure::out_of_time(limits)))),
+            Ended::Answered(None) | Ended::Cancelled => Err("has no runner".to_owned()),
+        }
     }
 
     /// A store with every limit in place before any guest code runs: start functions are guest code.
@@ -88,10 +108,14 @@ fn at_tick(store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline>
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(Arc::clone(&host.pace).next_turn())))
 }
 
-/// Polls the call to its end, with its wall clock running and its CPU time counted.
-async fn drive(guest: &Guest, store: &mut Store<Host>, event: &Event, cancelled: &CancellationToken) -> Ended {
-    let (pace, wall_time) = (Arc::clone(&store.data().pace), store.data().limits.wall_time);
-    let mut call = pin!(tokio::time::timeout(wall_time, guest.call(store, event)));
+/// Polls a call to its end, with its wall clock running and its CPU time counted.
+async fn drive<T>(
+    pace: &Pace,
+    limits: &Limits,
+    call: impl Future<Output = Result<T, Failure>>,
+    cancelled: &CancellationToken,
+) -> Ended<T> {
+    let mut call = pin!(tokio::time::timeout(limits.wall_time, call));
     let mut cancelled = pin!(cancelled.cancelled());
     poll_fn(|context| {
         pace.resume();
@@ -134,7 +158,7 @@ fn conclude(outcome: Outcome, reply_bytes: u64, store: Store<Host>, event: &Even
 }
 
 /// The outcome, and the size of the reply as the guest wrote it.
-fn outcome(ended: Ended, store: &mut Store<Host>, reply: &ReplyBuffer) -> (Outcome, u64) {
+fn outcome(ended: Ended<Answer>, store: &mut Store<Host>, reply: &ReplyBuffer) -> (Outcome, u64) {
     let broken = |bot_break| (Outcome::BotBreak(bot_break), 0);
     match ended {
         Ended::Answered(Answer::Handled(Ok(output))) => replied(output, &store.data().limits),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::ArtifactId;
-use sandbox::{PrepareError, Prepared, Sandbox};
+use sandbox::{PrepareError, Prepared, Sandbox, source};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
@@ -92,7 +92,7 @@ async fn read(path: PathBuf) -> anyhow::Result<(ArtifactId, Vec<u8>)> {
         let metadata = std::fs::metadata(&path)?;
         anyhow::ensure!(metadata.is_file(), "it is not a file");
         anyhow::ensure!(metadata.len() <= MAX_FILE_BYTES, "it is larger than 512 MiB");
-        let bytes = std::fs::read(&path)?;
+        let bytes = source::artifact_of(&path, std::fs::read(&path)?);
         Ok((ArtifactId::from_sha256(Sha256::digest(&bytes).into()), bytes))
     };
     tokio::task::spawn_blocking(read).await?

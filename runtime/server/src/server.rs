@@ -281,6 +281,7 @@ fn settings(front_door: &FrontDoor) -> Settings {
 fn sandbox_config(runs: &Runs, compiler: PathBuf) -> sandbox::Config {
     sandbox::Config {
         cache_dir: runs.cache_directory.clone(),
+        runners: runs.runners.clone(),
         compiler,
         compile_limits: sandbox::compile::Limits {
             memory_bytes: runs.compile_memory_bytes,

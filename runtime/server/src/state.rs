@@ -143,6 +143,7 @@ pub(crate) mod tests {
             runs: 4,
             loaded: 4,
             loaded_bytes: 1 << 20,
+            runners: None,
             stack_bytes: 512 << 10,
             tick: sandbox::DEFAULT_TICK,
         });

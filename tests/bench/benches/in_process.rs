@@ -84,6 +84,7 @@ fn whole_runs(criterion: &mut Criterion) -> anyhow::Result<()> {
         runs: 8,
         loaded: DEFAULT_LOADED,
         loaded_bytes: DEFAULT_LOADED_BYTES,
+        runners: None,
         stack_bytes: DEFAULT_STACK_BYTES,
         tick: DEFAULT_TICK,
     })?;

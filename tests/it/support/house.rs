@@ -85,6 +85,7 @@ pub(crate) fn sandbox_in(folder: &Path, change: impl FnOnce(&mut Config)) -> any
         runs: 8,
         loaded: DEFAULT_LOADED,
         loaded_bytes: DEFAULT_LOADED_BYTES,
+        runners: None,
         stack_bytes: DEFAULT_STACK_BYTES,
         tick: DEFAULT_TICK,
     };

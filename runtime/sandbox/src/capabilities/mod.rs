@@ -23,6 +23,15 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
+/// What runs sources: only what it exports, for its imports are those of code nodes.
+pub(crate) mod runner {
+    wasmtime::component::bindgen!({
+        path: "../../guest-sdk/wit",
+        world: "runner-exports",
+        exports: { default: async },
+    });
+}
+
 const PREVIEW_1: &str = "wasi_snapshot_preview1";
 
 /// What guests are linked to.

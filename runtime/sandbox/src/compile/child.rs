@@ -93,7 +93,7 @@ fn compile(stack_bytes: usize) -> anyhow::Result<Vec<u8>> {
     let engine = engine::for_compiling(stack_bytes)?;
     let code = match form {
         Form::Program => engine.precompile_module(&artifact),
-        Form::CodeNode | Form::Command | Form::Http => {
+        Form::CodeNode | Form::Command | Form::Http | Form::Runner => {
             let component = lift(&artifact).map_err(|error| refuse(&error))?;
             drop(artifact);
             engine.precompile_component(&component)

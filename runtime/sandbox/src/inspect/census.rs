@@ -1,11 +1,13 @@
 //! One walk over an artifact's bytes that counts what would make compiling or instantiating it costly.
 
+use bytesize::ByteSize;
 use wasmparser::{
     BinaryReaderError, CustomSectionReader, Encoding, ExternalKind, FunctionBody, Instance, KnownCustom, Operator,
     Parser, Payload, TypeRef,
 };
 
 use crate::gates::Gates;
+use crate::source::{Language, MAX_SOURCE_BYTES};
 
 /// The longest import or export name that is kept; the formats allow 100,000 bytes.
 const MAX_NAME_BYTES: usize = 256;
@@ -17,6 +19,8 @@ pub(super) struct Census {
     /// The walk reached the end: imports and exports are complete.
     pub(super) is_readable: bool,
     pub(super) has_component_type: bool,
+    /// The language of the source that it holds.
+    pub(super) source: Option<Language>,
     pub(super) functions: u64,
     pub(super) largest_function_bytes: u64,
     /// Of the outermost module or component.
@@ -190,6 +194,10 @@ impl Census {
         if outermost && section.name().starts_with("component-type") {
             self.has_component_type = true;
         }
+        if let Some(language) = Language::of_section(section.name()).filter(|_| outermost) {
+            self.source = Some(language);
+            self.judge_source(section.data());
+        }
         let KnownCustom::Producers(fields) = section.as_known() else { return };
         // A producers section is a hint and may be malformed without consequence.
         for field in fields.into_iter().flatten().take(8) {
@@ -198,6 +206,17 @@ impl Census {
             }
         }
         self.producers.truncate(256);
+    }
+
+    fn judge_source(&mut self, text: &[u8]) {
+        if text.len() > MAX_SOURCE_BYTES {
+            let (size, most) = (ByteSize(text.len() as u64), ByteSize(MAX_SOURCE_BYTES as u64));
+            self.problem(format!("is a source of {size}; the limit is {most}"));
+        } else if text.trim_ascii().is_empty() {
+            self.problem("is an empty source: write a handler".to_owned());
+        } else if let Err(error) = std::str::from_utf8(text) {
+            self.problem(format!("is a source that is not UTF-8 at byte {}", error.valid_up_to()));
+        }
     }
 
     /// The verdict on the sums.

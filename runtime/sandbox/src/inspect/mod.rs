@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::gates::Gates;
+use crate::source::Language;
 use census::Census;
 
 /// The verdict on one artifact.
@@ -48,6 +49,13 @@ pub enum Kind {
     Command,
     /// A component that exports `wasi:http/incoming-handler`: the event is a POST, and the reply the body of a response with the status 200.
     Http,
+    /// A handler in Python, as its author wrote it.
+    Python,
+    /// A handler in JavaScript, as its author wrote it.
+    #[serde(rename = "javascript")]
+    JavaScript,
+    /// What runs handlers that are kept as source: codenode's own.
+    Runner,
 }
 
 /// How an artifact is compiled, loaded and called.
@@ -61,6 +69,8 @@ pub(crate) enum Form {
     Program,
     /// A component that exports `wasi:http/incoming-handler`.
     Http,
+    /// A component that exports `compile` and `run`.
+    Runner,
 }
 
 impl Inspection {
@@ -76,7 +86,20 @@ impl Inspection {
             Kind::Command if self.core_module => Form::Program,
             Kind::Command => Form::Command,
             Kind::Http => Form::Http,
+            Kind::Runner => Form::Runner,
+            Kind::Python | Kind::JavaScript => return None,
         })
+    }
+}
+
+impl Kind {
+    /// The language of a source.
+    pub(crate) const fn language(self) -> Option<Language> {
+        match self {
+            Self::Python => Some(Language::Python),
+            Self::JavaScript => Some(Language::JavaScript),
+            Self::CodeNode | Self::Command | Self::Http | Self::Runner => None,
+        }
     }
 }
 
@@ -86,6 +109,9 @@ impl std::fmt::Display for Kind {
             Self::CodeNode => "code node",
             Self::Command => "command",
             Self::Http => "http handler",
+            Self::Python => "Python source",
+            Self::JavaScript => "JavaScript source",
+            Self::Runner => "runner",
         })
     }
 }
@@ -178,6 +204,7 @@ fn kind(census: &Census) -> Result<Kind, String> {
         (true, true, false, false) => Ok(Kind::CodeNode),
         (true, false, true, false) => Ok(Kind::Command),
         (true, false, false, true) => Ok(Kind::Http),
+        (true, false, false, false) if exports("compile") && exports("run") => Ok(Kind::Runner),
         (true, false, false, false) => Err(format!(
             "is a component that exports neither `handle` (world codenode:node/code-node) nor `wasi:cli/run@0.2` nor \
              `wasi:http/incoming-handler@0.2`; it exports {}",
@@ -187,6 +214,10 @@ fn kind(census: &Census) -> Result<Kind, String> {
             "exports several of `handle`, `wasi:cli/run` and `wasi:http/incoming-handler`: keep the one that codenode shall call"
                 .to_owned(),
         ),
+        (false, ..) if let Some(language) = census.source => Ok(match language {
+            Language::Python => Kind::Python,
+            Language::JavaScript => Kind::JavaScript,
+        }),
         (false, ..) if census.has_component_type => Ok(Kind::CodeNode),
         (false, ..) if census.exports.iter().any(|export| export == "_start") => Ok(Kind::Command),
         (false, ..) => Err(format!(

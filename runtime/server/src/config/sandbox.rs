@@ -17,6 +17,8 @@ const MIB: u64 = 1 << 20;
 pub struct Runs {
     /// Where compiled artifacts are kept.
     pub cache_directory: PathBuf,
+    /// Where the runners of sources are; `None`: beside the program.
+    pub runners: Option<PathBuf>,
     /// Runs at once.
     pub runs: u32,
     /// Events that may wait for a run.
@@ -44,6 +46,7 @@ impl Default for Runs {
         let compile = ::sandbox::compile::Limits::default();
         Self {
             cache_directory: PathBuf::from("./.codenode/compiled"),
+            runners: None,
             runs: 256,
             queue: 1024,
             queue_wait: Duration::from_secs(1),
@@ -63,6 +66,7 @@ impl Runs {
         let default = Self::default();
         let runs = Self {
             cache_directory: section.path("cache_directory").unwrap_or(default.cache_directory),
+            runners: section.path("runners"),
             runs: section.count_in("runs", 1..=MOST_RUNS, default.runs),
             queue: section.count_in("queue", 0..=100_000, default.queue),
             queue_wait: section.duration_in("queue_wait", Duration::ZERO..=Duration::from_secs(10), default.queue_wait),

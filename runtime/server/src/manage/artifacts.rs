@@ -94,7 +94,7 @@ pub(super) async fn delete(
     Ok(Done)
 }
 
-/// `POST /v1/tenants/{tenant}/artifacts?node=…`: the body is the artifact. 201, or 200 where the tenant has it already.
+/// `POST /v1/tenants/{tenant}/artifacts?node=…`: the body is the artifact or, by its media type, a source. 201, or 200 where the tenant has it already.
 ///
 /// An artifact that cannot run is refused with every reason, and is not kept.
 pub(super) async fn upload(
@@ -102,7 +102,7 @@ pub(super) async fn upload(
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<TenantId>,
     Query(query): Query<For>,
-    input::Artifact(body): input::Artifact,
+    input::Artifact { body, language }: input::Artifact,
 ) -> Result<Kept<Uploaded>, Problem> {
     state.stored.storage.tenant(&tenant).await?;
     let Ok(_turn) = state.uploads.try_acquire() else {
@@ -113,6 +113,7 @@ pub(super) async fn upload(
         None => None,
     };
     let body = read_body(body, MAX_ARTIFACT_BYTES, UPLOAD_TIME).await?;
+    let body = language.map_or_else(|| body.clone(), |language| Bytes::from(language.artifact(&body)));
     let inspection = inspect(body.clone()).await?;
     state.sandbox.prepare(&body).await?;
     let id = inspection.artifact.parse().map_err(Problem::internal)?;

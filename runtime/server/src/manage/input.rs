@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
 use model::{ArtifactId, ConfigKey, ConnectionName, MessageKey, NodeId, RevisionNumber, TenantId};
+use sandbox::source::{Language, MAX_SOURCE_BYTES};
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, SchemaType, Type};
@@ -161,14 +162,28 @@ impl Input for Seen {
     }
 }
 
-/// The bytes of an artifact, which its handler reads when it has room for them.
-pub(super) struct Artifact(pub(super) axum::body::Body);
+/// The bytes of an artifact or, by its media type, of a source; they are read when there is room for them.
+pub(super) struct Artifact {
+    pub(super) body: axum::body::Body,
+    pub(super) language: Option<Language>,
+}
+
+/// Media types of sources: RFC 9239 for JavaScript; Python has none of its own.
+const SOURCES: [(&str, Language); 3] = [
+    ("text/x-python", Language::Python),
+    ("text/javascript", Language::JavaScript),
+    ("application/javascript", Language::JavaScript),
+];
 
 impl<S: Send + Sync> FromRequest<S> for Artifact {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(request.into_body()))
+        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        let source = SOURCES.iter().find(|(name, _)| name.eq_ignore_ascii_case(essence));
+        let language = source.map(|(_, language)| *language);
+        Ok(Self { body: request.into_body(), language })
     }
 }
 
@@ -177,6 +192,8 @@ impl Input for Artifact {
         let bytes =
             Object::builder().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
         draft.reads("application/octet-stream", bytes);
+        let text = || Object::builder().schema_type(Type::String).max_length(Some(MAX_SOURCE_BYTES));
+        SOURCES.iter().for_each(|(media_type, _)| draft.reads(media_type, text()));
         draft.fails(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE]);
     }
 }

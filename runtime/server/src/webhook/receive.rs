@@ -121,12 +121,15 @@ impl Inner {
             return Err(Refusal::TooLarge);
         }
         let delivery = once::delivery(&live, verified, &body, self.state.deliveries.keep_time());
-        let mut event = Event::parse(body.into())?;
-        if live.code.as_ref().is_some_and(|code| code.takes_requests()) {
-            event = event.with_headers(forwarded::headers(&head.headers));
-        }
+        let id = RunId::fresh();
+        let event = Event::parse(body.into())?;
+        let event = match &live.code {
+            Some(code) if code.takes_requests() => event.with_headers(forwarded::headers(&head.headers)),
+            Some(code) if code.is_source() => event.of_run(id, live.node.clone()),
+            Some(_) | None => event,
+        };
         let trace = received_at.and_then(|at| self.state.traces.begin(at, &head.headers));
-        let arrival = Arrival { id: RunId::fresh(), started_at: Timestamp::now(), live, event_bytes, trace };
+        let arrival = Arrival { id, started_at: Timestamp::now(), live, event_bytes, trace };
         Ok(match delivery {
             None => self.run(arrival, event).await,
             Some(delivery) => self.run_once(delivery, arrival, event).await,
