@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chacha20::ChaCha12Rng;
 use model::{Event, HttpCall, Limits, Usage};
+use rand::SeedableRng as _;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -15,11 +17,13 @@ use crate::capabilities::key_value::Buckets;
 use crate::capabilities::log::{Journal, Stream};
 use crate::capabilities::stdio::{Output, ReplyBuffer};
 use crate::grants::Grants;
+use crate::inputs::Inputs;
 use crate::key_value::{KeyValue, Write};
 use crate::memory::Memory;
 use crate::pace::Pace;
 
-/// The most random bytes that a guest can ask for at once.
+/// The most random bytes that a guest can ask for at once. In all it draws what its CPU time is good for, because they are made within its own
+/// poll: ten thousand times as many, the host calls of a run by default, take more than two seconds of it, and a run has one.
 pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// The data of a run's `Store`: made for the run, dropped with it.
@@ -33,7 +37,7 @@ pub(crate) struct Host {
     calls: u64,
     stdio: Stdio,
     wasi: Option<Box<WasiP1Ctx>>,
-    grants: Grants,
+    inputs: Inputs,
     http: Option<Box<Http>>,
     buckets: Option<Box<Buckets>>,
     _alive: Alive,
@@ -48,7 +52,7 @@ pub(crate) enum Stdio {
 }
 
 impl Host {
-    pub(crate) fn new(limits: Limits, grants: Grants, pace: Arc<Pace>, stdio: Stdio, alive: Alive) -> Self {
+    pub(crate) fn new(limits: Limits, inputs: Inputs, pace: Arc<Pace>, stdio: Stdio, alive: Alive) -> Self {
         Self {
             limits,
             memory: Memory::new(limits.memory_bytes),
@@ -58,7 +62,7 @@ impl Host {
             calls: 0,
             stdio,
             wasi: None,
-            grants,
+            inputs,
             http: None,
             buckets: None,
             _alive: alive,
@@ -76,22 +80,22 @@ impl Host {
     /// WASI, preview 1 and 0.2 alike, for one call. The first of a run builds it: a lean guest makes none and pays for none.
     pub(crate) fn wasi(&mut self) -> &mut WasiP1Ctx {
         self.count_call();
-        let (stdio, journal, limits) = (&self.stdio, &self.journal, &self.limits);
-        self.wasi.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits)))
+        let (stdio, journal, limits, inputs) = (&self.stdio, &self.journal, &self.limits, &self.inputs);
+        self.wasi.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits, inputs)))
     }
 
     /// What is behind `wasi:http`, for one call.
     pub(crate) fn wasi_http(&mut self) -> WasiHttpCtxView<'_> {
         self.count_call();
-        let Self { stdio, journal, limits, grants, pace, wasi: built, http, .. } = self;
-        let wasi = built.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits)));
-        let http = http.get_or_insert_with(|| Box::new(Http::new(grants, limits, pace)));
+        let Self { stdio, journal, limits, inputs, pace, wasi: built, http, .. } = self;
+        let wasi = built.get_or_insert_with(|| Box::new(wasi(stdio, journal, limits, inputs)));
+        let http = http.get_or_insert_with(|| Box::new(Http::new(&inputs.grants, limits, pace)));
         WasiHttpCtxView { ctx: &mut http.context, table: wasi.ctx().table, hooks: &mut http.outbound }
     }
 
     /// The requests of this run.
     pub(crate) fn http(&mut self) -> &mut Http {
-        let (grants, limits, pace) = (&self.grants, &self.limits, &self.pace);
+        let (grants, limits, pace) = (&self.inputs.grants, &self.limits, &self.pace);
         self.http.get_or_insert_with(|| Box::new(Http::new(grants, limits, pace)))
     }
 
@@ -101,13 +105,13 @@ impl Host {
     }
 
     pub(crate) const fn grants(&self) -> &Grants {
-        &self.grants
+        &self.inputs.grants
     }
 
     /// What this run wrote, to be kept now that it has replied; and where. Nothing where there is nothing.
     pub(crate) fn take_writes(&mut self) -> Option<(Vec<Write>, Arc<dyn KeyValue>)> {
         let writes = self.buckets.as_mut()?.take();
-        let granted = self.grants.granted().filter(|_| !writes.is_empty())?;
+        let granted = self.inputs.grants.granted().filter(|_| !writes.is_empty())?;
         Some((writes, Arc::clone(&granted.store)))
     }
 
@@ -147,11 +151,15 @@ impl WasiView for Host {
     }
 }
 
-fn wasi(stdio: &Stdio, journal: &Journal, limits: &Limits) -> WasiP1Ctx {
+fn wasi(stdio: &Stdio, journal: &Journal, limits: &Limits, inputs: &Inputs) -> WasiP1Ctx {
+    let seeds = inputs.randomness.seeds();
     let mut context = WasiCtx::builder();
     context
-        .wall_clock(CoarseWallClock)
-        .monotonic_clock(CoarseMonotonicClock::start())
+        .wall_clock(CoarseWallClock(inputs.wall_clock.clone()))
+        .monotonic_clock(CoarseMonotonicClock::start(inputs.monotonic_clock.clone()))
+        .secure_random(ChaCha12Rng::from_seed(seeds.secure))
+        .insecure_random(ChaCha12Rng::from_seed(seeds.insecure))
+        .insecure_random_seed(seeds.insecure_seed)
         .max_random_size(MAX_RANDOM_BYTES)
         .allow_tcp(false)
         .allow_udp(false)

@@ -12,6 +12,7 @@ mod failure;
 mod gates;
 mod grants;
 mod host;
+pub mod inputs;
 mod inspect;
 pub mod key_value;
 mod loaded;

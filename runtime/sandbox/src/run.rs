@@ -15,6 +15,7 @@ use crate::capabilities::http::incoming::Answered;
 use crate::capabilities::stdio::ReplyBuffer;
 use crate::failure::{self, Circumstances, Stop};
 use crate::host::{Alive, Host, Stdio};
+use crate::inputs::Inputs;
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
 use crate::{Grants, Sandbox};
@@ -31,7 +32,8 @@ enum Ended<T> {
 }
 
 impl Sandbox {
-    /// Runs a node's code on one event, in a fresh instance that reaches what it is granted. Never fails: a failure is a bot break.
+    /// Runs a node's code on one event, in a fresh instance that reaches what it is granted, with the clocks and the randomness of this machine unless
+    /// `inputs` say otherwise. Never fails: a failure is a bot break.
     ///
     /// `cancelled` ends the run early, as `unavailable`. Dropping the future ends it too, without a record.
     pub async fn run(
@@ -39,9 +41,10 @@ impl Sandbox {
         prepared: &Prepared,
         event: &Event,
         limits: &Limits,
-        grants: &Grants,
+        inputs: impl Into<Inputs>,
         cancelled: &CancellationToken,
     ) -> Run {
+        let inputs = inputs.into();
         // Whoever loads code does so before the stopwatch starts.
         let code = match self.code(prepared, cancelled).await {
             Ok(code) => code,
@@ -54,7 +57,7 @@ impl Sandbox {
         } else {
             Stdio::Quiet
         };
-        let host = Host::new(*limits, grants.clone(), Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
+        let host = Host::new(*limits, inputs, Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);
         let ended = drive(&pace, limits, code.call(&mut store, event, prepared.program()), cancelled).await;
         let (outcome, reply_bytes) = outcome(ended, &mut store, &reply);
@@ -69,7 +72,7 @@ impl Sandbox {
     pub(crate) async fn make_program(&self, runner: &Guest, source: &str, limits: &Limits) -> Result<Vec<u8>, String> {
         let pace = Pace::start(self.0.lane.clone());
         let alive = Alive::new(&self.0.alive);
-        let host = Host::new(*limits, Grants::default(), Arc::clone(&pace), Stdio::Quiet, alive);
+        let host = Host::new(*limits, Grants::default().into(), Arc::clone(&pace), Stdio::Quiet, alive);
         let mut store = self.store(host);
         let never = CancellationToken::new();
         let broken = |bot_break: BotBreak| format!("cannot be compiled: {}", bot_break.detail);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{Event, Limits, Run};
+use sandbox::inputs::Inputs;
 use sandbox::{
     Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Grants, PrepareError, Prepared,
     Sandbox, compile,
@@ -51,13 +52,19 @@ impl House {
 
     /// One run that reaches nothing.
     pub(crate) fn run_on(&self, event: &str, prepared: &Prepared, limits: &Limits) -> Run {
-        self.run_granted(event, prepared, limits, &Grants::default())
+        self.run_granted(event, prepared, limits, Grants::default())
     }
 
     /// One run that reaches what it is granted.
-    pub(crate) fn run_granted(&self, event: &str, prepared: &Prepared, limits: &Limits, grants: &Grants) -> Run {
+    pub(crate) fn run_granted(
+        &self,
+        event: &str,
+        prepared: &Prepared,
+        limits: &Limits,
+        inputs: impl Into<Inputs>,
+    ) -> Run {
         let event = self::event(event);
-        self.runtime.block_on(self.sandbox.run(prepared, &event, limits, grants, &CancellationToken::new()))
+        self.runtime.block_on(self.sandbox.run(prepared, &event, limits, inputs, &CancellationToken::new()))
     }
 
     /// Prepares and runs a guest of `tests/guests`.

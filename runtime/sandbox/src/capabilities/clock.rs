@@ -1,14 +1,16 @@
-//! The guest's clocks: real, and too coarse to time the host's caches with.
+//! The guest's clocks: those of its run, and too coarse to time the host's caches with.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
+
+use crate::inputs::{Input, MonotonicClock, WallClock};
 
 /// What both clocks are rounded down to.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// The time of day.
-pub(crate) struct CoarseWallClock;
+pub(crate) struct CoarseWallClock(pub(crate) Input<dyn WallClock>);
 
 impl HostWallClock for CoarseWallClock {
     fn resolution(&self) -> Duration {
@@ -16,16 +18,20 @@ impl HostWallClock for CoarseWallClock {
     }
 
     fn now(&self) -> Duration {
-        coarse(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+        coarse(self.0.now())
     }
 }
 
-/// The time since the run began.
-pub(crate) struct CoarseMonotonicClock(Instant);
+/// The time since it was started.
+pub(crate) struct CoarseMonotonicClock {
+    clock: Input<dyn MonotonicClock>,
+    started: Duration,
+}
 
 impl CoarseMonotonicClock {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
+    pub(crate) fn start(clock: Input<dyn MonotonicClock>) -> Self {
+        let started = clock.now();
+        Self { clock, started }
     }
 }
 
@@ -35,7 +41,7 @@ impl HostMonotonicClock for CoarseMonotonicClock {
     }
 
     fn now(&self) -> u64 {
-        nanos(coarse(self.0.elapsed()))
+        nanos(coarse(self.clock.now().saturating_sub(self.started)))
     }
 }
 

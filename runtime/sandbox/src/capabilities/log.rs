@@ -254,7 +254,7 @@ mod tests {
 
     fn host(limits: Limits) -> Host {
         let pace = Pace::start(SlowLane::new(1));
-        Host::new(limits, Grants::default(), pace, Stdio::Quiet, Alive::new(&Arc::default()))
+        Host::new(limits, Grants::default().into(), pace, Stdio::Quiet, Alive::new(&Arc::default()))
     }
 
     /// `text` as the words of as many calls as it takes, the last one a `write`.
