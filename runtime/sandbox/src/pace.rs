@@ -77,13 +77,12 @@ impl Pace {
         self.poll_began.store(self.now(), Ordering::Relaxed);
     }
 
-    /// A poll of the run is over. A run that waits holds no turn: whoever computes needs it more.
-    pub(crate) fn pause(&self, waits: bool) {
+    /// A poll of the run is over. Between polls it holds no turn: whoever computes needs it more. Nor does a run that has ended, whose stopwatch may be
+    /// kept by a request that its service never takes.
+    pub(crate) fn pause(&self) {
         let poll = self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed));
         self.spent.fetch_add(poll, Ordering::Relaxed);
-        if waits {
-            self.give_turn_back();
-        }
+        self.give_turn_back();
     }
 
     /// Queues for the next turn, and lets others go first once it has come.
@@ -128,14 +127,25 @@ mod tests {
         assert_eq!(lane.free(), 1);
     }
 
+    #[tokio::test]
+    async fn a_run_that_is_over_holds_no_turn_though_its_stopwatch_is_kept() {
+        let lane = SlowLane::new(1);
+        let pace = Pace::start(lane.clone());
+        pace.resume();
+        Arc::clone(&pace).next_turn().await;
+        assert_eq!(lane.free(), 0);
+        pace.pause();
+        assert_eq!(lane.free(), 1);
+    }
+
     #[test]
     fn waiting_is_not_computing() {
         let pace = Pace::start(SlowLane::new(1));
         pace.resume();
-        pace.pause(true);
+        pace.pause();
         std::thread::sleep(Duration::from_millis(20));
         pace.resume();
-        pace.pause(false);
+        pace.pause();
         assert!(pace.wall_time() >= Duration::from_millis(20));
         assert!(pace.cpu_time() < Duration::from_millis(10), "{:?}", pace.cpu_time());
     }

@@ -123,7 +123,7 @@ async fn drive<T>(
     poll_fn(|context| {
         pace.resume();
         let polled = call.as_mut().poll(context);
-        pace.pause(polled.is_pending());
+        pace.pause();
         match polled {
             Poll::Ready(Ok(Ok(answer))) => Poll::Ready(Ended::Answered(answer)),
             Poll::Ready(Ok(Err(failure))) => Poll::Ready(Ended::Failed(failure)),
