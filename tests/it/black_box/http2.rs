@@ -6,25 +6,12 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::frames::{
+    ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, PREFACE,
+    REFUSED_STREAM, RST_STREAM, SETTINGS, frame, literal, padding,
+};
 use super::http::{exchange, get};
 use super::server::{Server, node};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-// RFC 9113, sections 6 and 7: kinds, flags and error codes.
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
-const NO_ERROR: u32 = 0;
-const REFUSED_STREAM: u32 = 7;
-const CANCEL: [u8; 4] = [0, 0, 0, 8];
-const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// How much more memory the server may hold after a flood than before.
 const MEMORY_SLACK_BYTES: u64 = 16 << 20;
@@ -32,11 +19,6 @@ const MEMORY_SLACK_BYTES: u64 = 16 << 20;
 const NEIGHBOUR_WAITS: Duration = Duration::from_millis(100);
 /// By when the server must have had enough.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
 
 /// A client's streams have odd numbers.
 fn stream(at: u32) -> u32 {
@@ -47,16 +29,6 @@ fn stream(at: u32) -> u32 {
 fn head() -> Vec<u8> {
     let (path, authority) = (literal(&[0x04], b"/hooks/acme/n"), literal(&[0x01], b"x"));
     [&[0x83, 0x86][..], &path, &authority, &literal(&[0x0f, 0x10], b"application/json")].concat()
-}
-
-/// A field whose name is in `name`, encoded; its value is shorter than 127 bytes.
-fn literal(name: &[u8], value: &[u8]) -> Vec<u8> {
-    [name, &[u8::try_from(value.len()).unwrap()], value].concat()
-}
-
-/// A field that nobody remembers, which takes 5 bytes more than `value` on the wire.
-fn padding(value: &[u8]) -> Vec<u8> {
-    literal(&[0x00, 2, b'x', b'-'], value)
 }
 
 /// What the server said until it closed.

@@ -14,6 +14,7 @@ mod descriptors;
 mod door;
 mod egress;
 mod examples;
+mod frames;
 mod full_disk;
 mod hostile_wire;
 mod hosts;

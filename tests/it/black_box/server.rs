@@ -290,10 +290,19 @@ impl Server {
         statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
     }
 
+    /// The most that it was so far.
+    pub(super) fn peak_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
     /// The process's memory that is no file's, in bytes.
     pub(super) fn anonymous_bytes(&self) -> u64 {
+        self.status_bytes("RssAnon:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 }

@@ -137,8 +137,8 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// A service over TLS that says by which version of HTTP it was asked; its certificate is for `name`.
-    pub(super) fn service(&self, name: &str, protocols: &[&[u8]]) -> Service {
+    /// What a server shows whose certificate is for `name`.
+    pub(super) fn tls(&self, name: &str, protocols: &[&[u8]]) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap().der().clone();
@@ -147,7 +147,12 @@ impl Authority {
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let mut config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Arc::new(config)
+    }
+
+    /// A service over TLS that says by which version of HTTP it was asked.
+    pub(super) fn service(&self, name: &str, protocols: &[&[u8]]) -> Service {
+        let acceptor = TlsAcceptor::from(self.tls(name, protocols));
         Service::on("127.0.0.1:0", move |stream| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

@@ -6,6 +6,7 @@
 mod address;
 mod connect;
 mod names;
+mod pace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::{Client as HttpClient, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use ipnet::IpNet;
 use model::TenantId;
 use sandbox::egress::{Egress, EgressError, Fault, RequestBody, Sending};
@@ -26,6 +27,7 @@ use url::Url;
 use crate::config;
 use connect::Connector;
 use names::Names;
+use pace::Pace;
 
 /// Connections to one origin that are kept though nobody uses them.
 const MAX_IDLE: usize = 8;
@@ -36,6 +38,10 @@ const MAX_HEAD_BYTES: u32 = 32 << 10;
 
 /// What a connection may hold of a response that nobody has read yet.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// A connection of HTTP/2 on which nothing came for so long is asked whether it still works, and closed if nothing says so.
+const ASKED_AFTER: Duration = Duration::from_secs(5);
+const ALIVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// The way out of one host, for all of its tenants.
 pub struct Gateway {
@@ -66,6 +72,7 @@ struct Tenants {
 struct Client {
     shared: Arc<Shared>,
     connections: Arc<Semaphore>,
+    pace: Pace,
     pool: ArcSwap<Pool>,
 }
 
@@ -131,22 +138,23 @@ impl Tenants {
 impl Client {
     fn new(shared: &Arc<Shared>, networks: &[IpNet]) -> Self {
         let connections = Arc::new(Semaphore::new(shared.tenant_connections));
-        let pool = ArcSwap::from_pointee(Pool::new(shared, &connections, networks));
-        Self { shared: Arc::clone(shared), connections, pool }
+        let pace = Pace::new();
+        let pool = ArcSwap::from_pointee(Pool::new(shared, &connections, &pace, networks));
+        Self { shared: Arc::clone(shared), connections, pace, pool }
     }
 
     fn allow(&self, networks: &[IpNet]) {
         if *self.pool.load().networks != *networks {
-            self.pool.store(Arc::new(Pool::new(&self.shared, &self.connections, networks)));
+            self.pool.store(Arc::new(Pool::new(&self.shared, &self.connections, &self.pace, networks)));
         }
     }
 }
 
 impl Pool {
-    fn new(shared: &Arc<Shared>, connections: &Arc<Semaphore>, networks: &[IpNet]) -> Self {
+    fn new(shared: &Arc<Shared>, connections: &Arc<Semaphore>, pace: &Pace, networks: &[IpNet]) -> Self {
         let networks: Arc<[IpNet]> = networks.into();
         let connector = Connector::new(Arc::clone(shared), Arc::clone(connections), Arc::clone(&networks));
-        let http = HttpClient::builder(TokioExecutor::new())
+        let http = HttpClient::builder(pace.clone())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(shared.idle_time)
@@ -155,6 +163,10 @@ impl Pool {
             .http1_max_buf_size(BUFFER_BYTES)
             .http2_max_header_list_size(MAX_HEAD_BYTES)
             .http2_initial_stream_window_size(u32::try_from(BUFFER_BYTES).ok())
+            .http2_keep_alive_interval(ASKED_AFTER)
+            .http2_keep_alive_timeout(ALIVE_WITHIN)
+            // A connection that only ever waits in vain would otherwise be taken again and again.
+            .http2_keep_alive_while_idle(true)
             .build(connector);
         Self { networks, http }
     }

@@ -1,7 +1,7 @@
 //! The bodies on their way, counted; and what is received not waited for longer than the run lasts.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,9 +16,20 @@ use crate::egress::ResponseBody;
 
 /// What a guest sends.
 pub(super) struct SentBody {
-    pub(super) body: WasiBody,
-    pub(super) entry: Arc<Entry>,
+    rest: Arc<Mutex<Rest>>,
+    entry: Arc<Entry>,
 }
+
+/// What is left of it to send.
+enum Rest {
+    /// Whoever sends it has not asked for more since this moment; `None`: it is the guest who is waited for.
+    Open(WasiBody, Option<Instant>),
+    Over,
+    GivenUp,
+}
+
+/// The same, for whoever does not send it: nobody polls a body that a service does not take.
+pub(super) struct Unsent(Weak<Mutex<Rest>>);
 
 /// What a guest receives.
 pub(super) struct ReceivedBody {
@@ -65,15 +76,68 @@ impl ReceivedBody {
     }
 }
 
+impl SentBody {
+    pub(super) fn new(body: WasiBody, entry: &Arc<Entry>) -> Self {
+        Self { rest: Arc::new(Mutex::new(Rest::Open(body, Some(Instant::now())))), entry: Arc::clone(entry) }
+    }
+
+    pub(super) fn unsent(&self) -> Unsent {
+        Unsent(Arc::downgrade(&self.rest))
+    }
+}
+
+impl Unsent {
+    /// For a service that has answered already: what it does not take in time is not sent, and a guest that is still at it goes on to the answer.
+    pub(super) fn give_up_in_time(self, patience: Patience) {
+        let Some(mut moment) = self.moment(patience) else { return };
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep_until(moment).await;
+                match self.moment(patience) {
+                    Some(later) if later > Instant::now() => moment = later,
+                    Some(_) => return self.give_up(),
+                    None => return,
+                }
+            }
+        });
+    }
+
+    /// When to give up, while anything is left.
+    fn moment(&self, patience: Patience) -> Option<Instant> {
+        let rest = self.0.upgrade()?;
+        match &*locked(&rest) {
+            Rest::Open(_, Some(taken)) => Some(patience.until.min(*taken + patience.idle)),
+            Rest::Open(_, None) => Some(patience.until.min(Instant::now() + patience.idle)),
+            Rest::Over | Rest::GivenUp => None,
+        }
+    }
+
+    fn give_up(&self) {
+        if let Some(rest) = self.0.upgrade() {
+            *locked(&rest) = Rest::GivenUp;
+        }
+    }
+}
+
 impl Body for SentBody {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let mut rest = locked(&self.rest);
+        let frame = match &mut *rest {
+            Rest::Open(body, taken) => {
+                *taken = None;
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                *taken = Some(Instant::now());
+                frame
+            }
+            Rest::Over => None,
+            Rest::GivenUp => return Poll::Ready(Some(Err("the service did not take the whole request".into()))),
+        };
+        if frame.is_none() {
+            *rest = Rest::Over;
+        }
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(|error| self.entry.fail(error, "the handler did not finish its request"));
             let frame = frame.and_then(|frame| self.entry.count(Side::Request, length(&frame)).map(|()| frame));
@@ -82,12 +146,24 @@ impl Body for SentBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &*locked(&self.rest) {
+            Rest::Open(body, _) => body.is_end_stream(),
+            Rest::Over => true,
+            Rest::GivenUp => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &*locked(&self.rest) {
+            Rest::Open(body, _) => body.size_hint(),
+            Rest::Over => SizeHint::with_exact(0),
+            Rest::GivenUp => SizeHint::default(),
+        }
     }
+}
+
+fn locked(rest: &Mutex<Rest>) -> MutexGuard<'_, Rest> {
+    rest.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Body for ReceivedBody {

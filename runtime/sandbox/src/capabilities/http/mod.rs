@@ -193,7 +193,8 @@ impl Outbound {
         let turn = self.0.in_flight.acquire().await;
         let rest = self.patience();
         let first_byte = options.first_byte_timeout.map_or(rest, |asked| asked.min(rest));
-        let body = SentBody { body, entry: Arc::clone(&entry) };
+        let body = SentBody::new(body, &entry);
+        let unsent = body.unsent();
         let sending = egress.send(Request::from_parts(head, body.boxed_unsync()));
         let response = match tokio::time::timeout(first_byte, sending).await {
             Ok(Ok(response)) => response,
@@ -214,6 +215,7 @@ impl Outbound {
         let rest = self.patience();
         let idle = options.between_bytes_timeout.map_or(rest, |asked| asked.min(rest));
         let patience = Patience::from_now(idle, rest);
+        unsent.give_up_in_time(patience);
         Ok(response.map(|body| ReceivedBody::new(body, entry, patience).boxed_unsync()))
     }
 
