@@ -87,8 +87,11 @@ fn respond_half(out: ResponseOutparam) {
 }
 
 fn respond_endlessly(out: ResponseOutparam) {
-    if let Some(stream) = begin(out, 200).and_then(|outgoing| outgoing.write().ok()) {
-        while write(&stream, &[b' '; CHUNK_BYTES]) {}
+    if let Some(outgoing) = begin(out, 200) {
+        if let Ok(stream) = outgoing.write() {
+            while write(&stream, &[b' '; CHUNK_BYTES]) {}
+        }
+        std::mem::forget(outgoing);
     }
 }
 
