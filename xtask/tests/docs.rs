@@ -68,7 +68,7 @@ fn every_link_in_the_documents_leads_to_a_file() {
 }
 
 /// The keys of a node's `limits`, with what they come to in bytes, microseconds or pieces.
-fn in_order(limits: &Limits) -> [(&'static str, u64); 14] {
+fn in_order(limits: &Limits) -> [(&'static str, u64); 16] {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap();
     [
         ("wall_time", micros(limits.wall_time)),
@@ -85,6 +85,8 @@ fn in_order(limits: &Limits) -> [(&'static str, u64); 14] {
         ("http_response", limits.http_response_bytes),
         ("kv_calls", limits.kv_calls),
         ("kv_data", limits.kv_data_bytes),
+        ("conversation_value_chars", limits.conversation_value_chars),
+        ("user_value_chars", limits.user_value_chars),
     ]
 }
 

@@ -42,6 +42,10 @@ pub struct Limits {
     pub kv_calls: u64,
     /// Keys and values read and written, all together.
     pub kv_data_bytes: u64,
+    /// Characters of each value of a reply's `conversation_details`: of a string itself, else of its JSON text.
+    pub conversation_value_chars: u64,
+    /// Characters of each value of a reply's `user_details`.
+    pub user_value_chars: u64,
 }
 
 const KIB: u64 = 1 << 10;
@@ -64,6 +68,8 @@ impl Limits {
         http_response_bytes: 4 * MIB,
         kv_calls: 200,
         kv_data_bytes: MIB,
+        conversation_value_chars: 2_500,
+        user_value_chars: 200,
     };
 
     /// What no configuration can exceed. The platform waits 30 s, so a run must be over by 28.
@@ -82,6 +88,8 @@ impl Limits {
         http_response_bytes: 64 * MIB,
         kv_calls: 10_000,
         kv_data_bytes: 16 * MIB,
+        conversation_value_chars: 100_000,
+        user_value_chars: 100_000,
     };
 
     /// These limits, with what `overrides` sets put in their place.
@@ -129,6 +137,14 @@ impl Limits {
         let handles = count("handles", overrides.handles, self.handles, caps.handles);
         let http_calls = count("http_calls", overrides.http_calls, self.http_calls, caps.http_calls);
         let kv_calls = count("kv_calls", overrides.kv_calls, self.kv_calls, caps.kv_calls);
+        let conversation_value_chars = count(
+            "conversation_value_chars",
+            overrides.conversation_value_chars,
+            self.conversation_value_chars,
+            caps.conversation_value_chars,
+        );
+        let user_value_chars =
+            count("user_value_chars", overrides.user_value_chars, self.user_value_chars, caps.user_value_chars);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -147,6 +163,8 @@ impl Limits {
             http_response_bytes,
             kv_calls,
             kv_data_bytes,
+            conversation_value_chars,
+            user_value_chars,
         })
     }
 }
@@ -214,6 +232,12 @@ pub struct Overrides {
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = limit)]
     pub kv_data: Option<ByteSize>,
+    /// See [`Limits::conversation_value_chars`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_value_chars: Option<u64>,
+    /// See [`Limits::user_value_chars`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_value_chars: Option<u64>,
 }
 
 fn limit() -> Schema {

@@ -8,9 +8,10 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Array, Object, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::Message;
 use crate::element::Element;
 use crate::json::{self, JsonError};
+use crate::members::{Key, push_string};
+use crate::{Details, Limits, Message};
 
 /// A handler's reply, checked and in the form that the platform takes.
 ///
@@ -52,6 +53,18 @@ impl Reply {
     /// # Errors
     /// [`ReplyError`] says what is wrong, and where.
     pub fn parse(output: String) -> Result<Self, ReplyError> {
+        Self::read(output, None)
+    }
+
+    /// The same for a reply that is just given, whose details must also be such as the node's limits allow.
+    ///
+    /// # Errors
+    /// As [`Reply::parse`].
+    pub fn parse_within(output: String, limits: &Limits) -> Result<Self, ReplyError> {
+        Self::read(output, Some(limits))
+    }
+
+    fn read(output: String, limits: Option<&Limits>) -> Result<Self, ReplyError> {
         if output.trim_ascii().is_empty() {
             return Err(ReplyError::Empty("the handler wrote nothing"));
         }
@@ -59,6 +72,7 @@ impl Reply {
         let shape: Shape<'_> = serde_json::from_str(&output).map_err(|error| wrong_shape(&error))?;
         let items = shape.messages()?;
         let status = shape.status()?;
+        limits.map_or(Ok(()), |limits| shape.check_details(limits))?;
         let plain = items.iter().all(|item| item.get().starts_with('"'));
         if plain && shape.status.is_some() {
             drop((shape, items));
@@ -82,6 +96,24 @@ impl Reply {
     pub fn redacted(&self, json: String) -> Self {
         let nothing = || format!(r#"{{"status":{},"response":["[redacted]"]}}"#, self.status);
         Self::parse(json).unwrap_or_else(|_| Self { json: nothing(), status: self.status })
+    }
+
+    /// What it changes of these details: a JSON object.
+    pub fn details(&self, of: Details) -> Option<&str> {
+        #[derive(serde::Deserialize)]
+        struct All<'a> {
+            #[serde(borrow)]
+            conversation_details: Option<&'a RawValue>,
+            #[serde(borrow)]
+            user_details: Option<&'a RawValue>,
+        }
+        // A `Reply` always has this shape; were it otherwise, nothing would be changed.
+        let all = serde_json::from_str::<All<'_>>(&self.json).ok()?;
+        let details = match of {
+            Details::Conversation => all.conversation_details,
+            Details::User => all.user_details,
+        };
+        details.map(RawValue::get)
     }
 
     /// The messages, as a chat would show them.
@@ -126,6 +158,8 @@ struct Shape<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
     status: Option<&'a RawValue>,
     response: Option<&'a RawValue>,
+    conversation_details: Option<&'a RawValue>,
+    user_details: Option<&'a RawValue>,
 }
 
 impl<'a> Shape<'a> {
@@ -147,6 +181,16 @@ impl<'a> Shape<'a> {
             Some("false") => Ok(false),
             Some(_) => Err(ReplyError::WrongShape("`status` must be true or false".into())),
         }
+    }
+
+    fn check_details(&self, limits: &Limits) -> Result<(), ReplyError> {
+        let all = [(Details::Conversation, self.conversation_details), (Details::User, self.user_details)];
+        let mut given = all.into_iter().filter_map(|(of, details)| Some((of, details?)));
+        given.try_for_each(|(of, details)| of.check(details, limits)).map_err(ReplyError::WrongShape)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(seen, _)| seen == key)
     }
 
     /// The reply rebuilt around the messages; all else is spliced in as it was written.
@@ -189,10 +233,6 @@ fn push_messages(json: &mut String, items: &[&RawValue]) -> Result<(), ReplyErro
     Ok(())
 }
 
-fn push_string(json: &mut String, text: &str) {
-    json.push_str(&serde_json::Value::from(text).to_string());
-}
-
 /// serde's message without its position, which counts in a text that the author never sees whole.
 fn wrong_shape(error: &serde_json::Error) -> ReplyError {
     let text = error.to_string();
@@ -216,105 +256,33 @@ impl<'de> Visitor<'de> for ShapeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape<'de>, A::Error> {
-        let mut shape = Shape { entries: Vec::with_capacity(4), status: None, response: None };
-        while let Some((key, value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-            let twice = shape.entries.iter().any(|(seen, _)| *seen == key.0);
-            match key.0.as_ref() {
-                "status" | "response" | "conversation_details" | "user_details" if twice => {
-                    return Err(A::Error::custom(format_args!("`{}` stands twice", key.0)));
+        let mut shape = Shape {
+            entries: Vec::with_capacity(4),
+            status: None,
+            response: None,
+            conversation_details: None,
+            user_details: None,
+        };
+        while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+            match key.as_ref() {
+                // Asked for our own keys only: a reply may have very many others.
+                "status" | "response" | "conversation_details" | "user_details" if shape.has(&key) => {
+                    return Err(A::Error::custom(format_args!("`{key}` stands twice")));
                 }
                 "conversation_details" | "user_details" if !value.get().starts_with('{') && value.get() != "null" => {
-                    return Err(A::Error::custom(format_args!("`{}` must be an object", key.0)));
+                    return Err(A::Error::custom(format_args!("`{key}` must be an object")));
                 }
                 "status" => shape.status = Some(value),
                 "response" => shape.response = Some(value),
+                "conversation_details" => shape.conversation_details = Some(value),
+                "user_details" => shape.user_details = Some(value),
                 _ => {}
             }
-            shape.entries.push((key.0, value));
+            shape.entries.push((key, value));
         }
         Ok(shape)
     }
 }
 
-/// A key, borrowed from the text wherever it holds no escape.
-#[derive(serde::Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Reply, ReplyError> {
-        Reply::parse(text.to_owned())
-    }
-
-    #[test]
-    fn a_reply_in_the_platforms_form_is_kept_byte_for_byte() {
-        let text = "{ \"status\": false, \"response\": [\"\\u0939\\u093f\", \"😊\"], \"z\":1.50, \"a\":123456789012345678901234567890 }\n";
-        let reply = parse(text).unwrap();
-        assert_eq!(reply.as_str(), text);
-        assert!(!reply.status());
-    }
-
-    #[test]
-    fn elements_become_strings_and_status_is_written_out() {
-        let reply = parse(
-            r#"{"response":["hi",{"type":"BUTTON","text":"Pick \"one\"","data":{"items":[]}}],"user_details":{"n":1e400},"x":null}"#,
-        );
-        assert_eq!(
-            reply.unwrap().as_str(),
-            r#"{"status":true,"response":["hi","{\"type\":\"BUTTON\",\"text\":\"Pick \\\"one\\\"\",\"data\":{\"items\":[]}}"],"user_details":{"n":1e400},"x":null}"#
-        );
-    }
-
-    #[test]
-    fn a_reply_without_a_message_is_empty() {
-        for text in ["", " \n", "{}", r#"{"response":[]}"#, r#"{"response":null,"status":true}"#] {
-            assert!(matches!(parse(text), Err(ReplyError::Empty(_))), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_reply_of_another_shape_is_told_what_is_wrong() {
-        for (text, why) in [
-            (r#"[]"#, "invalid type: sequence, expected an object such as {\"status\":true,\"response\":[\"…\"]}"),
-            (r#"{"response":"hi"}"#, "`response` must be a list of messages"),
-            (r#"{"response":[1]}"#, "`response[0]` is neither a string nor a message element"),
-            (
-                r#"{"response":["a",{"text":"x"}]}"#,
-                "`response[1]` is not a message element: missing field `type` at line 1 column 12",
-            ),
-            (r#"{"response":["a"],"status":1}"#, "`status` must be true or false"),
-            (r#"{"response":["a"],"response":["b"]}"#, "`response` stands twice"),
-            (r#"{"response":["a"],"user_details":[]}"#, "`user_details` must be an object"),
-            (r#"{"response":["\u0000"]}"#, "a string holds the character \\u0000, which not every store can keep"),
-        ] {
-            assert_eq!(parse(text), Err(ReplyError::WrongShape(why.to_owned())), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_json_says_where() {
-        let error = parse("{\"response\": [NaN]}").unwrap_err();
-        assert_eq!(error.to_string(), "the reply is not valid JSON: expected value at line 1 column 15");
-    }
-
-    #[test]
-    fn messages_read_as_a_chat_would_show_them() {
-        let reply = parse(
-            r#"{"response":["{not an element", {"type":"CAROUSEL","text":"Two","data":{"items":[{"title":"A","actionables":[{"actionable_text":"Buy"}]},{"title":"B"}]}}]}"#,
-        );
-        assert_eq!(
-            reply.unwrap().messages(),
-            [
-                Message::Text("{not an element".into()),
-                Message::Element {
-                    kind: "CAROUSEL".into(),
-                    text: "Two".into(),
-                    choices: vec!["A".into(), "  Buy".into(), "B".into()]
-                },
-            ]
-        );
-    }
-}
+mod tests;

@@ -201,7 +201,8 @@ fn replied(output: String, limits: &Limits) -> (Outcome, u64) {
         let too_large = BotBreak::new(Cause::ReplyTooLarge, failure::reply_too_large(limits));
         return (Outcome::BotBreak(too_large), reply_bytes);
     }
-    let outcome = Reply::parse(output).map_or_else(|error| Outcome::BotBreak(error.into()), Outcome::Reply);
+    let outcome =
+        Reply::parse_within(output, limits).map_or_else(|error| Outcome::BotBreak(error.into()), Outcome::Reply);
     (outcome, reply_bytes)
 }
 

@@ -101,6 +101,10 @@ struct WireLimits {
     kv_calls: u64,
     #[serde(default)]
     kv_data_bytes: u64,
+    #[serde(default)]
+    conversation_value_chars: u64,
+    #[serde(default)]
+    user_value_chars: u64,
 }
 
 #[derive(Deserialize)]
@@ -169,6 +173,8 @@ impl WireLimits {
             http_response_bytes: self.http_response_bytes,
             kv_calls: self.kv_calls,
             kv_data_bytes: self.kv_data_bytes,
+            conversation_value_chars: self.conversation_value_chars,
+            user_value_chars: self.user_value_chars,
         })
     }
 }

@@ -21,6 +21,8 @@ pub(super) fn read(mut section: Section<'_>, inherited: &Limits) -> Limits {
         http_response: section.optional_size("http_response"),
         kv_calls: section.optional_count("kv_calls"),
         kv_data: section.optional_size("kv_data"),
+        conversation_value_chars: section.optional_count("conversation_value_chars"),
+        user_value_chars: section.optional_count("user_value_chars"),
     };
     let limits = inherited.with(&overrides).unwrap_or_else(|errors| {
         for error in errors {

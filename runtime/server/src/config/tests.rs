@@ -85,7 +85,7 @@ fn an_unknown_key_is_answered_with_the_nearest_one() {
     the configuration has 4 problems:
       codenode.toml:2: `front_door.listn` is unknown: did you mean `listen`?
       codenode.toml:3: `mangement` is unknown: did you mean `management`?
-      codenode.toml:5: `limits.qqqq` is unknown; the known ones here are wall_time, cpu_time, memory, event, reply, log, host_calls, host_call, handles, http_calls, http_request, http_response, kv_calls, kv_data
+      codenode.toml:5: `limits.qqqq` is unknown; the known ones here are wall_time, cpu_time, memory, event, reply, log, host_calls, host_call, handles, http_calls, http_request, http_response, kv_calls, kv_data, conversation_value_chars, user_value_chars
       codenode.toml:7: `tenants.acme.node` is unknown: did you mean `nodes`?
     "#);
 }
