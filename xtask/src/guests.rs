@@ -15,12 +15,12 @@ use crate::{interpreters, toolchains};
 pub(crate) const FOLDER: &str = "target/guests";
 
 /// The nodes that are written with the SDK, for [`LEAN`].
-pub(crate) const SDK_NODES: [&str; 8] =
-    ["product-price", "order-status", "order-tracker", "weather-cards", "crm-lead", "appointment", "naughty", "caller"];
+pub(crate) const SDK_NODES: [&str; 7] =
+    ["product-price", "order-status", "weather-cards", "crm-lead", "appointment", "naughty", "caller"];
 
 /// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all; and a
 /// handler without the SDK.
-pub(crate) const SDK_NODES_WITH_MORE: [&str; 4] = ["otp-verify", "keeper", "configured", "responder"];
+pub(crate) const SDK_NODES_WITH_MORE: [&str; 5] = ["order-tracker", "otp-verify", "keeper", "configured", "responder"];
 
 /// A guest: the package, its target, cargo's name for what it makes, and ours.
 struct Guest {
@@ -35,7 +35,7 @@ const GUESTS: [Guest; 17] = [
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
     Guest { package: "naughty", target: LEAN, made: "naughty.wasm", name: "naughty.wasm" },
-    Guest { package: "order-tracker", target: LEAN, made: "order_tracker.wasm", name: "order-tracker.wasm" },
+    Guest { package: "order-tracker", target: PREVIEW_2, made: "order_tracker.wasm", name: "order-tracker.wasm" },
     Guest { package: "weather-cards", target: LEAN, made: "weather_cards.wasm", name: "weather-cards.wasm" },
     Guest { package: "crm-lead", target: LEAN, made: "crm_lead.wasm", name: "crm-lead.wasm" },
     Guest { package: "caller", target: LEAN, made: "caller.wasm", name: "caller.wasm" },

@@ -51,7 +51,7 @@ impl Demo {
 fn build() -> anyhow::Result<std::path::PathBuf> {
     let mut steps = Steps::default();
     steps.step("targets", targets::ensure)?;
-    steps.step("guests", || guests::examples(&[targets::LEAN, targets::PREVIEW_1]))?;
+    steps.step("guests", || guests::examples(&[targets::LEAN, targets::PREVIEW_1, targets::PREVIEW_2]))?;
     // The features that `cargo test --workspace` resolves, so that the two share what they build: all members' (`--workspace`) and
     // their dev-dependencies' (`--examples`: any test target counts them in, and of these there are none to build).
     steps.step("codenode, in the profile of the tests (not the release build)", || {
@@ -69,9 +69,15 @@ fn tour(stage: &Stage, server: &Server) -> anyhow::Result<usize> {
         surprises +=
             usize::from(!Scene { node, title: node, event, expected: Expected::Says(said) }.play(stage, server)?);
     }
-    println!("\n==> one asks a service over HTTP, as it is granted");
-    let (node, event) = ("order-tracker", stage.write_order()?);
-    surprises += usize::from(!Scene { node, title: node, event, expected: scene::ORDER }.play(stage, server)?);
+    println!(
+        "\n==> one asks a service over HTTP, as it is granted, and tells the answer in the words of whoever writes the messages"
+    );
+    server.import_messages(stage, "examples/order-tracker/messages.csv")?;
+    for (language, said) in scene::ORDER {
+        let (node, event) = ("order-tracker", stage.write_order(language)?);
+        surprises +=
+            usize::from(!Scene { node, title: node, event, expected: Expected::Says(said) }.play(stage, server)?);
+    }
     println!("\n==> `naughty` misbehaves; its bot breaks have exact causes, and nobody else is harmed");
     for (misbehaviour, expected) in scene::NAUGHTY {
         let event = stage.write_event(misbehaviour)?;

@@ -38,8 +38,11 @@ pub(crate) const GOOD: [(&str, &str); 4] = [
     ("echo-command", "You said: नमस्ते 😊"),
 ];
 
-/// What `order-tracker` says of the shop's only order.
-pub(crate) const ORDER: Expected = Says("Order 71 is on its way and should arrive on Friday.");
+/// What `order-tracker` says of the shop's only order, by the language of whoever asks.
+pub(crate) const ORDER: [(&str, &str); 2] = [
+    ("en", "📦 Order 71 is on its way and should arrive on Friday."),
+    ("hi-IN", "📦 ऑर्डर 71: on its way। पहुँचने का दिन: Friday।"),
+];
 
 /// What `naughty` can be asked to do, and what that comes to.
 pub(crate) const NAUGHTY: [(&str, Expected); 12] = [

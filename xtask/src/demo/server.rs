@@ -60,6 +60,18 @@ impl Server {
         format!("http://{}/hooks/demo/{node}", self.front_door)
     }
 
+    /// Gives the tenant of the tour the messages of a file, as whoever edits them would.
+    pub(crate) fn import_messages(&self, stage: &Stage, file: &str) -> anyhow::Result<()> {
+        let token = fs::read_to_string(stage.token()).context("cannot read the management token")?;
+        println!("  $ codenode message import {file}");
+        let server = format!("http://{}", self.management);
+        Program::new(&stage.codenode)
+            .args(["message", "import", file])
+            .envs([("CODENODE_SERVER", server.as_str()), ("CODENODE_KEY", token.trim()), ("CODENODE_TENANT", "demo")])
+            .read()
+            .map(drop)
+    }
+
     /// Asks the server to stop, and waits for it.
     pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
         let status = program::stop(&mut self.child, Signal::TERM, STOP_TIME).context("the server does not stop")?;

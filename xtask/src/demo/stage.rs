@@ -50,22 +50,28 @@ impl Stage {
 
     /// An event that asks `naughty` for one misbehaviour.
     pub(crate) fn write_event(&self, misbehaviour: &str) -> anyhow::Result<PathBuf> {
-        write_event(misbehaviour, "naughty", "misbehave", misbehaviour, &json!({}))
+        write_event("en", misbehaviour, "naughty", ("misbehave", misbehaviour), &json!({}))
     }
 
-    /// An event that asks `order-tracker` for the shop's order.
-    pub(crate) fn write_order(&self) -> anyhow::Result<PathBuf> {
+    /// An event that asks `order-tracker` for the shop's order, by somebody who speaks this language.
+    pub(crate) fn write_order(&self, language: &str) -> anyhow::Result<PathBuf> {
         let variables = json!({ "orders_url": format!("http://{}", self.shop) });
-        write_event("order", "order-tracker", "order_id", "71", &variables)
+        write_event(language, &format!("order-{language}"), "order-tracker", ("order_id", "71"), &variables)
     }
 }
 
-fn write_event(name: &str, node: &str, entity: &str, value: &str, variables: &Value) -> anyhow::Result<PathBuf> {
+fn write_event(
+    language: &str,
+    name: &str,
+    node: &str,
+    (entity, value): (&str, &str),
+    variables: &Value,
+) -> anyhow::Result<PathBuf> {
     let detected = json!([{ "detection": "message", "original_text": value, "entity_value": value }]);
     let event = json!({
         "node": node,
         "event": "API_INTEGRATION",
-        "user": { "user_name": "u1", "full_name": "", "device_platform": 5 },
+        "user": { "user_name": "u1", "full_name": "", "device_platform": 5, "language_code": language },
         "entities": { entity: detected },
         "env_variables": variables,
     });
@@ -102,7 +108,7 @@ format = "json"
             artifact.display()
         );
         if node == "order-tracker" {
-            let _ = writeln!(text, "grants = [\"http:http://{shop} GET\"]");
+            let _ = writeln!(text, "grants = [\"http:http://{shop} GET\", \"kv:messages\"]");
         }
     }
     let _ = write!(text, "\n[tenants.demo]\nprivate_networks = [\"{}/32\"]\n", shop.ip());
