@@ -1,0 +1,64 @@
+"""Log lines that the host keeps with the run. The module `logging` leads to the same log, and `print` writes lines at `info`.
+
+    log.info("order %s is late by %d days", order, days)
+"""
+
+from enum import IntEnum
+
+from wit_world.imports import logging as _host
+
+
+class Level(IntEnum):
+    """How much a line matters."""
+
+    TRACE = 0
+    DEBUG = 1
+    INFO = 2
+    WARN = 3
+    ERROR = 4
+    CRITICAL = 5
+
+
+def write(level: Level, context: str, message: str) -> None:
+    """Logs a message, one line for each of its lines. `context` groups lines that belong together."""
+    _host.log(_host.Level(int(level)), _clean(context), _clean(message))
+
+
+def trace(message: object, *arguments: object) -> None:
+    """Logs a line at the level `trace`. Arguments take the places `%s` of the message."""
+    _say(Level.TRACE, message, arguments)
+
+
+def debug(message: object, *arguments: object) -> None:
+    """Logs a line for whoever debugs the handler."""
+    _say(Level.DEBUG, message, arguments)
+
+
+def info(message: object, *arguments: object) -> None:
+    """Logs a line on the course of a good run."""
+    _say(Level.INFO, message, arguments)
+
+
+def warn(message: object, *arguments: object) -> None:
+    """Logs that something looks wrong, and the run goes on."""
+    _say(Level.WARN, message, arguments)
+
+
+def error(message: object, *arguments: object) -> None:
+    """Logs that something failed."""
+    _say(Level.ERROR, message, arguments)
+
+
+def critical(message: object, *arguments: object) -> None:
+    """Logs that the handler cannot go on."""
+    _say(Level.CRITICAL, message, arguments)
+
+
+def _say(level: Level, message: object, arguments: tuple[object, ...]) -> None:
+    text = str(message)
+    write(level, "", text % arguments if arguments else text)
+
+
+def _clean(text: str) -> str:
+    """Without halves of surrogate pairs, which the host cannot take."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,109 @@
+"""The runner's own logic, on whatever Python runs this. What hangs on the component is tried in `runtime/runners/tests`."""
+
+import json
+import unittest
+
+from . import fakes  # First: what the others import is fake.
+from codenode import messages
+from codenode_runner import failures, handler, logs, program
+from codenode_runner.context import Context
+from codenode_runner.failures import Failed
+
+CONTEXT = json.dumps({"function_name": "order_status", "request_id": "run-1", "wall_time_millis": 10_000})
+
+
+def run(source: str, event: str = '{"node": "ORDER"}') -> str:
+    return handler.run(program.build(source), event, CONTEXT)
+
+
+class Program(unittest.TestCase):
+    def test_one_of_another_runner_is_refused(self) -> None:
+        with self.assertRaisesRegex(Failed, "of another runner: compile the source again"):
+            program.load(b"codenode python 0 \0\0\0\0")
+
+    def test_a_tab_before_an_error_leaves_the_caret_in_its_place(self) -> None:
+        with self.assertRaises(Failed) as refused:
+            program.build("if True:\n\tx = 'a\n")
+        said, line, caret = str(refused.exception).split("\n")
+        self.assertTrue(said.startswith("main.py:2:6: SyntaxError: unterminated string literal"), said)
+        self.assertEqual((line, caret), ("     x = 'a", "         ^"))
+
+
+class Reply(unittest.TestCase):
+    def test_each_shape_that_is_taken(self) -> None:
+        for returned, reply in [
+            ('{"status": True, "response": ["a"]}', {"status": True, "response": ["a"]}),
+            ('{"statusCode": 200, "body": "{\\"a\\": 1}"}', {"a": 1}),
+            ('{"statusCode": "200", "headers": {}, "body": {"a": 1}}', {"a": 1}),
+            ('{"body": "{}"}', {}),
+            ('{"body": "hello", "response": []}', {"body": "hello", "response": []}),
+            ('{"statusCode": 200, "body": "eyJhIjoxfQ==", "isBase64Encoded": True}', {"a": 1}),
+        ]:
+            with self.subTest(returned):
+                self.assertEqual(json.loads(run(f"def main(event, context):\n    return {returned}\n")), reply)
+
+    def test_each_shape_that_is_not(self) -> None:
+        expected = 'return {"statusCode": 200, "body": json.dumps(reply)} or the reply itself, a dict'
+        for returned, error in [
+            ("None", f"main returned None: {expected}"),
+            ("[1]", f"main returned [1] (list): {expected}"),
+            ("'x' * 99", f"main returned '{'x' * 58}… (str): {expected}"),
+            ('{"statusCode": 200}', f"main returned an answer without a body: {expected}"),
+            ('{"statusCode": 200, "body": 7}', f"main returned an answer whose body is 7 (int): {expected}"),
+            ('{"statusCode": 502, "body": "a\\nb"}', "the handler answered with the statusCode 502: a b"),
+            ('{"statusCode": True, "body": "{}"}', "the handler answered with the statusCode True: {}"),
+            ('{"a": {1}}', "the reply cannot be JSON: Object of type set is not JSON serializable"),
+        ]:
+            with self.subTest(returned), self.assertRaises(Failed) as broken:
+                run(f"def main(event, context):\n    return {returned}\n")
+            self.assertEqual(str(broken.exception), error)
+
+
+class Failures(unittest.TestCase):
+    def test_only_the_authors_lines_are_told(self) -> None:
+        fakes.LOG.clear()
+        with self.assertRaises(Failed) as broken:
+            run("import json\ndef main(event, context):\n    json.loads('{')\n")
+        self.assertTrue(str(broken.exception).startswith("main.py:3 in main: JSONDecodeError: Expecting property name"))
+        ((level, _, told),) = fakes.LOG
+        self.assertEqual(level, "critical")
+        self.assertIn("json.loads('{')", told)
+        self.assertEqual(told.count("  File "), 1, told)
+
+    def test_a_line_is_one_line_and_not_endless(self) -> None:
+        with self.assertRaises(Failed) as broken:
+            run("raise ValueError('a\\n' * 5000)")
+        line = str(broken.exception)
+        self.assertTrue(line.startswith("main.py:1: ValueError: a a a") and "\n" not in line, line)
+        self.assertEqual(len(line), failures.MAX_LINE_CHARS)
+
+    def test_a_services_failure_shows_no_query(self) -> None:
+        error = ValueError("503 for url: https://a.example/x?token=secret")
+        error.response = type("Response", (), {"status_code": 503, "url": "https://a.example/x?token=secret"})()
+        self.assertEqual(failures.line(error), "upstream: ValueError: 503 for url: https://a.example/x")
+        error.response.status_code = 404
+        self.assertFalse(failures.is_of_a_service(error))
+
+
+class Rest(unittest.TestCase):
+    def test_a_proxy_event_has_the_platforms_bytes(self) -> None:
+        event = handler.proxy_event('{"a":  1}', Context(CONTEXT))
+        self.assertEqual((event["body"], event["requestContext"]["requestId"]), ('{"a":  1}', "run-1"))
+
+    def test_a_level_is_the_next_lower_one_that_has_a_name(self) -> None:
+        self.assertEqual([logs.level(n).name for n in (60, 45, 25, 5)], ["CRITICAL", "ERROR", "INFO", "TRACE"])
+
+    def test_a_language_is_looked_up_from_the_most_to_the_least_exact(self) -> None:
+        self.assertEqual(messages.endings("zh-Hant-TW"), ["/zh-Hant-TW", "/zh-Hant", "/zh", ""])
+        self.assertEqual(messages.endings("en_IN"), ["/en-IN", "/en", ""])
+        self.assertEqual(messages.endings("en-x-shop"), ["/en-x-shop", "/en", ""])
+        for none in ("", "hi/in", "hi?ttl=5", "é", "a" * 36, None):
+            self.assertEqual(messages.endings(none), [""], none)
+
+    def test_values_stand_where_their_names_are(self) -> None:
+        for text, filled in [("{a}{b}", "1{a}"), ("{{a}}", "{1}"), ("{a", "{a"), ("a}", "a}"), ("{c} {a}", "{c} 1")]:
+            self.assertEqual(messages.fill(text, a="1", b="{a}"), filled, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
