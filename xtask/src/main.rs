@@ -7,8 +7,10 @@ mod demo;
 mod guests;
 mod http;
 mod interpreters;
+mod kept;
 mod leash;
 mod program;
+mod runners;
 mod services;
 mod steps;
 mod targets;
@@ -35,6 +37,8 @@ enum Command {
     Test,
     /// Set up what is missing and build the guests that the tests run
     Guests,
+    /// Set up what is missing and build what runs handlers that are kept as source
+    Runners,
     /// Start what the storage tests talk to, tell where it is, and keep it until Ctrl-C
     Services,
     /// Build the example nodes, serve them, send them signed events and show what comes back
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Sweep(sweep) => sweep.run(),
         Command::Test => at_the_root().and_then(|()| test::run()),
         Command::Guests => at_the_root().and_then(|()| guests::run()),
+        Command::Runners => at_the_root().and_then(|()| runners::run()),
         Command::Services => at_the_root().and_then(|()| services::run()),
         Command::Bench(bench) => at_the_root().and_then(|()| bench.run()),
         Command::Demo(demo) => at_the_root().and_then(|()| demo.run()),

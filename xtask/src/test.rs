@@ -2,6 +2,7 @@
 
 use crate::guests::{self, SDK_NODES, SDK_NODES_WITH_MORE};
 use crate::program::Program;
+use crate::runners;
 use crate::services::{self, Services};
 use crate::steps::Steps;
 use crate::{targets, toolchains};
@@ -40,6 +41,8 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
         Program::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()
     })?;
     guests::build(steps)?;
+    runners::build(steps)?;
+    runners::test(steps)?;
     let services = Services::start(steps)?;
     steps.step("tests", || Program::cargo().args(["test", "--workspace"]).envs(services.variables()).run())
 }

@@ -19,10 +19,15 @@ const MOTO: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"]
 /// From PyPI; what it makes up hangs on hypothesis too.
 const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
 
+/// From PyPI; what the tests of the runners run them in.
+const WASMTIME: &str = "wasmtime==50.0.1";
+
 /// From npm; the authorization server that connections get their tokens from.
 const OIDC_PROVIDER: &str = "oidc-provider@9.13.3";
 
 const PYTHON_FOLDER: &str = "target/toolchains/python";
+const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
+const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
 const NODE_FOLDER: &str = "target/toolchains/node";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
 /// Where the tests look for it.
@@ -34,6 +39,25 @@ const OIDC_PROVIDER_FOLDER: &str = "target/toolchains/oidc-provider";
 /// The program `componentize-py`, installed if it is not there.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
     Ok(from_pypi(&[COMPONENTIZE_PY], PYTHON_FOLDER)?.join("componentize-py"))
+}
+
+/// A folder with these packages anew, as they are without a line of machine code: what a component of Python can take in.
+pub(crate) fn pure_python_packages(requirements: &str) -> anyhow::Result<&'static str> {
+    let folder = Path::new(PYTHON_PACKAGES_FOLDER);
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Program::new(Path::new(PYTHON_FOLDER).join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile", "--only-binary=:all:"])
+        .args(["--platform", "any", "--implementation", "py", "--abi", "none"])
+        .args(["--target", PYTHON_PACKAGES_FOLDER, "--requirement", requirements])
+        .run()?;
+    Ok(PYTHON_PACKAGES_FOLDER)
+}
+
+/// A Python with wasmtime, installed if it is not there.
+pub(crate) fn wasmtime() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(&[WASMTIME], WASMTIME_FOLDER)?.join("python"))
 }
 
 /// The program `moto_server`, installed if it is not there.

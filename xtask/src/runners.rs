@@ -1,0 +1,65 @@
+//! The runners of handlers that are kept as source: a component for each language, in `target/runners`.
+
+use crate::kept::{self, Kept};
+use crate::program::Program;
+use crate::steps::Steps;
+use crate::toolchains::{self, COMPONENTIZE_PY};
+
+/// Where codenode looks for them, beside the folder of its own program.
+const FOLDER: &str = "target/runners";
+
+const WIT: &str = "guest-sdk/wit";
+const WORLD: &str = "runner";
+
+const PYTHON_APP: &str = "runtime/runners/python/app.py";
+const PYTHON_RUNNER: &str = "runtime/runners/python/codenode_runner";
+const PYTHON_SDK: &str = "runtime/runners/python/codenode";
+const PYTHON_REQUIREMENTS: &str = "runtime/runners/python/requirements.txt";
+const PYTHON_COPY: &str = "target/toolchains/python-runner";
+
+/// `cargo xtask runners`
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    set_up(&mut steps)?;
+    build(&mut steps)
+}
+
+/// Everything that building runners takes and that may be missing.
+pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("set-up: Python", || toolchains::python().map(drop))
+}
+
+/// Every runner.
+pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("runners: Python", python)
+}
+
+/// Their own logic by itself, and the components as they are.
+pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("tests of the runners: their logic", || {
+        let (top, tests) = ("runtime/runners/python", "runtime/runners/python/tests");
+        unittest(Program::new("python3"), &["-t", top, "-s", tests])
+    })?;
+    let host = steps.step("set-up: a host for the runners", toolchains::wasmtime)?;
+    steps
+        .step("tests of the runners: the components", || unittest(Program::new(host), &["-s", "runtime/runners/tests"]))
+}
+
+fn unittest(python: Program, places: &[&str]) -> anyhow::Result<()> {
+    let places = places.iter().copied();
+    python.args(["-m", "unittest", "discover"]).args(places).env("PYTHONDONTWRITEBYTECODE", "1").run()
+}
+
+/// CPython with `runtime/runners/python` and the packages of its `requirements.txt`.
+fn python() -> anyhow::Result<()> {
+    let sources = &[PYTHON_APP, PYTHON_RUNNER, PYTHON_SDK, PYTHON_REQUIREMENTS, WIT];
+    let runner = Kept { folder: FOLDER, name: "python.wasm", sources, made_with: &[COMPONENTIZE_PY] };
+    runner.make(|draft| {
+        let componentize = toolchains::python()?;
+        let packages = toolchains::pure_python_packages(PYTHON_REQUIREMENTS)?;
+        kept::copy(&[PYTHON_APP, PYTHON_RUNNER, PYTHON_SDK], PYTHON_COPY)?;
+        Ok(Program::new(componentize)
+            .args(["-d", WIT, "-w", WORLD, "componentize", "-p", PYTHON_COPY, "-p", packages, "app", "-o"])
+            .arg(draft))
+    })
+}
