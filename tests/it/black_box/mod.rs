@@ -37,6 +37,7 @@ mod service;
 mod shell;
 mod shutdown;
 mod signatures;
+mod source_nodes;
 mod starting;
 mod tls;
 mod traces;
