@@ -20,9 +20,9 @@ pub struct Event {
     pub user: User,
     /// How many conversations this one makes for the user.
     pub conversation_no: Option<i64>,
-    /// What earlier nodes kept for this conversation.
+    /// What earlier nodes kept for this conversation: the platform, or codenode with the grant `state:conversation`.
     pub conversation_details: Fields,
-    /// What is kept for this user.
+    /// What is kept for this user: by the platform, or by codenode with the grant `state:user`.
     pub user_details: Fields,
     /// What was detected.
     pub entities: Entities,

@@ -65,13 +65,15 @@ impl Reply {
         self
     }
 
-    /// Something to keep for this conversation. It is kept once the run has succeeded. The platform's usual cap is 2500 characters.
+    /// Something to keep for this conversation. It is kept once the run has succeeded: by the platform or, with the grant `state:conversation`, by
+    /// codenode for three hours, which forgets what is null. The platform's usual cap is 2500 characters, and so is that of the node's limits.
     pub fn conversation_detail(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.conversation_details.set(name, value);
         self
     }
 
-    /// Something to keep for this user: a string or a number. It is kept once the run has succeeded. The platform's usual cap is 200 characters.
+    /// Something to keep for this user: a string or a number. It is kept once the run has succeeded: by the platform or, with the grant
+    /// `state:user`, by codenode, which forgets what is null. The platform's usual cap is 200 characters, and so is that of the node's limits.
     pub fn user_detail(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.user_details.set(name, value);
         self

@@ -2,11 +2,11 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use model::NodeId;
+use model::{Details, NodeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::form_urlencoded::Serializer;
@@ -66,6 +66,9 @@ struct Bucket {
     /// The node whose own bucket is meant [default: the bucket that all nodes of the tenant share]
     #[arg(long)]
     node: Option<NodeId>,
+    /// What is remembered of a `user`, by the user's id, or of a `conversation`, by the user's id, a stroke and the conversation's number
+    #[arg(long, conflicts_with = "node", value_name = "user|conversation")]
+    bucket: Option<Details>,
     #[command(flatten)]
     of: OfTenant,
 }
@@ -104,7 +107,9 @@ impl Bucket {
     /// The path of something in it, with these parameters.
     fn path(&self, client: &Client, of: &str, parameters: &[(&str, &str)]) -> anyhow::Result<String> {
         let node = self.node.as_ref().map(|node| ("node", node.as_str()));
-        let query = Serializer::new(String::new()).extend_pairs(node.iter().chain(parameters)).finish();
+        let bucket = self.bucket.map(|bucket| ("bucket", bucket.name()));
+        let place = node.iter().chain(&bucket);
+        let query = Serializer::new(String::new()).extend_pairs(place.chain(parameters)).finish();
         client.of_tenant(&format!("/{of}?{query}"))
     }
 }
@@ -160,6 +165,9 @@ fn get(key: &str, at: &Bucket) -> anyhow::Result<ExitCode> {
 }
 
 fn set(key: &str, value: Option<String>, ttl: Option<Duration>, at: &Bucket) -> anyhow::Result<ExitCode> {
+    if let Some(details) = at.bucket {
+        bail!("the `{}` of replies write to the bucket {details}: by hand it is read and deleted", details.field());
+    }
     let client = at.of.client()?;
     let value = value.map_or_else(read_input, |value| Ok(value.into_bytes()))?;
     let ttl = ttl.map(|ttl| humantime::format_duration(ttl).to_string());

@@ -42,7 +42,7 @@ pub(crate) struct Run {
     /// Another memory limit, such as `128MiB`
     #[arg(long)]
     memory: Option<ByteSize>,
-    /// What it may reach, such as `http:api.example.com` or `kv:node`; may be said several times
+    /// What it may reach, such as `http:api.example.com`, `kv:node` or `state:user`; may be said several times
     #[arg(long = "grant", value_name = "GRANT")]
     grants: Vec<Grant>,
     /// A private network that it may reach besides the public Internet, such as `127.0.0.0/8`; may be said several times
@@ -141,7 +141,12 @@ impl Run {
                 Grant::Secret(_) if self.config.is_none() => {
                     bail!("{grant} takes --config FILE, which says what it is")
                 }
-                Grant::Http(_) | Grant::Connection(_) | Grant::KeyValue(_) | Grant::Config | Grant::Secret(_) => {}
+                Grant::Http(_)
+                | Grant::Connection(_)
+                | Grant::KeyValue(_)
+                | Grant::State(_)
+                | Grant::Config
+                | Grant::Secret(_) => {}
             }
         }
         Ok(())
@@ -162,7 +167,7 @@ impl Run {
 
 const fn is_of_messages(grant: &Grant) -> bool {
     match grant {
-        Grant::Http(_) | Grant::Connection(_) | Grant::Config | Grant::Secret(_) => false,
+        Grant::Http(_) | Grant::Connection(_) | Grant::State(_) | Grant::Config | Grant::Secret(_) => false,
         Grant::KeyValue(grant) => matches!(grant.bucket, Bucket::Messages),
     }
 }

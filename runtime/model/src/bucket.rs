@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Details;
+
 /// Where entries of the key-value store are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Bucket {
@@ -10,6 +12,10 @@ pub enum Bucket {
     Tenant,
     /// The tenant's messages, which people write and handlers only read.
     Messages,
+    /// What is remembered of conversations; no handler opens it.
+    Conversation,
+    /// What is remembered of users; no handler opens it.
+    User,
 }
 
 /// A bucket that may be opened: `node`, or with `tenant read` only to look things up. `messages` is for that in any case.
@@ -22,15 +28,17 @@ pub struct KeyValueGrant {
 }
 
 impl Bucket {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Node, Self::Tenant, Self::Messages];
+    /// Those that handlers can open, if they may.
+    const OPENABLE: [Self; 3] = [Self::Node, Self::Tenant, Self::Messages];
 
-    /// As guests and grants name it.
+    /// As guests, grants and commands name it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Node => "node",
             Self::Tenant => "tenant",
             Self::Messages => "messages",
+            Self::Conversation => "conversation",
+            Self::User => "user",
         }
     }
 
@@ -38,17 +46,23 @@ impl Bucket {
     const fn is_writable(self) -> bool {
         match self {
             Self::Node | Self::Tenant => true,
-            Self::Messages => false,
+            Self::Messages | Self::Conversation | Self::User => false,
         }
     }
 }
 
+/// A bucket that handlers can open, by its name.
 impl FromStr for Bucket {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let bucket = Self::ALL.into_iter().find(|bucket| bucket.name() == name);
-        bucket.ok_or_else(|| format!("there is no bucket `{name}`: use node, tenant or messages"))
+        let bucket = Self::OPENABLE.into_iter().find(|bucket| bucket.name() == name);
+        bucket.ok_or_else(|| match name.parse::<Details>() {
+            Ok(details) => {
+                format!("handlers cannot open the bucket `{name}`: with state:{details} it comes with the event")
+            }
+            Err(_) => format!("there is no bucket `{name}`: use node, tenant or messages"),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{ConfigKey, ConnectionName, KeyValueGrant, Origin};
+use crate::{ConfigKey, ConnectionName, Details, KeyValueGrant, Origin};
 
 /// A grant is never longer than this when it is written.
 const MAX_BYTES: usize = 512;
@@ -27,6 +27,8 @@ pub enum Grant {
     Config,
     /// One secret of the configuration.
     Secret(ConfigKey),
+    /// Details that its replies change and its events come with, kept here for a platform that does not keep them.
+    State(Details),
 }
 
 /// An origin that may be called: `https://api.example.com`, `http://10.0.0.7:8080`, or every name below one, `https://*.example.com`. With methods
@@ -51,6 +53,8 @@ pub enum Family {
     KeyValue,
     /// `wasi:config`.
     Config,
+    /// What is remembered of conversations and users: no import needs it.
+    State,
 }
 
 macro_rules! methods {
@@ -94,6 +98,7 @@ impl Grant {
             Self::Http(_) | Self::Connection(_) => Family::Http,
             Self::KeyValue(_) => Family::KeyValue,
             Self::Config | Self::Secret(_) => Family::Config,
+            Self::State(_) => Family::State,
         }
     }
 }
@@ -162,6 +167,7 @@ impl FromStr for Grant {
                 Err(wrong) => Err(error(wrong.to_string())),
             },
             Some(("kv", bucket)) => bucket.trim().parse().map(Self::KeyValue).map_err(error),
+            Some(("state", details)) => details.trim().parse().map(Self::State).map_err(error),
             Some(("secret", key)) => match key.trim().parse() {
                 Ok(key) => Ok(Self::Secret(key)),
                 Err(wrong) => Err(error(wrong.to_string())),
@@ -169,7 +175,8 @@ impl FromStr for Grant {
             None if text.trim() == CONFIG => Ok(Self::Config),
             Some(_) | None => Err(error(
                 "write it as http:ORIGIN, such as http:api.example.com or http:https://api.example.com:8443 GET, as \
-                 connection:NAME, as kv:node, kv:tenant, kv:tenant read or kv:messages, as config, or as secret:KEY"
+                 connection:NAME, as kv:node, kv:tenant, kv:tenant read or kv:messages, as state:conversation or \
+                 state:user, as config, or as secret:KEY"
                     .to_owned(),
             )),
         }
@@ -184,6 +191,7 @@ impl fmt::Display for Grant {
             Self::KeyValue(grant) => write!(f, "kv:{grant}"),
             Self::Config => f.write_str(CONFIG),
             Self::Secret(key) => write!(f, "secret:{key}"),
+            Self::State(details) => write!(f, "state:{details}"),
         }
     }
 }
@@ -205,6 +213,7 @@ impl fmt::Display for Family {
             Self::Http => "http",
             Self::KeyValue => "kv",
             Self::Config => CONFIG,
+            Self::State => "state",
         })
     }
 }
@@ -227,8 +236,8 @@ impl PartialSchema for Grant {
         Object::builder()
             .schema_type(Type::String)
             .description(Some("What a revision may reach: `http:ORIGIN`, with methods behind it if not all are meant; `connection:NAME`; `kv:node` or \
-                 `kv:tenant`, with `read` behind it if nothing may be changed; `kv:messages`, which are only read; `config`, without what is \
-                 secret of it; `secret:KEY`."))
+                 `kv:tenant`, with `read` behind it if nothing may be changed; `kv:messages`, which are only read; `state:conversation` or `state:user`, \
+                 whose details are kept here for a platform that does not keep them; `config`, without what is secret of it; `secret:KEY`."))
             .max_length(Some(MAX_BYTES))
             .examples(["http:https://api.example.com GET,POST"])
             .into()
@@ -266,6 +275,8 @@ mod tests {
             ("kv:messages read", "kv:messages"),
             (" config ", "config"),
             ("secret: signing_key", "secret:signing_key"),
+            (" state: user", "state:user"),
+            ("state:conversation", "state:conversation"),
         ] {
             assert_eq!(grant(text).to_string(), written, "{text}");
             assert_eq!(grant(written).to_string(), written);
@@ -282,6 +293,10 @@ mod tests {
             ("kv:x", "there is no bucket `x`"),
             ("kv:node write", "write is no way to open a bucket"),
             ("kv:messages write", "which handlers only read"),
+            ("kv:user", "with state:user it comes with the event"),
+            ("kv:conversation read", "with state:conversation it comes with the event"),
+            ("state:users", "use conversation or user"),
+            ("state:user read", "use conversation or user"),
             ("smtp:x", "write it as http:ORIGIN"),
             ("config:x", "write it as http:ORIGIN"),
             ("secret:", "is no key of a handler's configuration"),

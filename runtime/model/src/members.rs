@@ -23,6 +23,21 @@ impl<'a> Members<'a> {
     pub(crate) fn of(object: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(object)
     }
+
+    /// The value under one of these names; the last one, where there are more.
+    pub(crate) fn last(&self, names: &[&str]) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(name, _)| names.contains(&name.as_ref())).map(|(_, value)| *value)
+    }
+}
+
+/// Appends `"name":value`, with a comma where something stands before it in its object.
+pub(crate) fn push_member(json: &mut String, name: &str, value: &str) {
+    if !json.trim_ascii_end().ends_with('{') {
+        json.push(',');
+    }
+    push_string(json, name);
+    json.push(':');
+    json.push_str(value);
 }
 
 /// Appends a string.

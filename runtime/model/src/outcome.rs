@@ -199,7 +199,7 @@ causes! {
     TooManyCalls = "too_many_calls", Limit;
     /// A service that the handler called failed, and the handler passed that on as its error.
     UpstreamFailed = "upstream_failed", Upstream;
-    /// The tenant has used what its quota allows for now; the run never began.
+    /// The tenant has used what its quota allows for now: the run never began, or what its reply lets be remembered has no room.
     OverQuota = "over_quota", Host;
     /// This host was full; the run never began.
     Overloaded = "overloaded", Host;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{BotBreak, Grant, HttpGrant, KeyValueGrant, Outcome, Run};
+use model::{BotBreak, Details, Grant, HttpGrant, KeyValueGrant, Outcome, Run};
 
 use crate::egress::Egress;
 use crate::key_value::KeyValue;
@@ -18,21 +18,27 @@ pub(crate) struct Granted {
     pub(crate) key_value: Vec<KeyValueGrant>,
     pub(crate) store: Arc<dyn KeyValue>,
     pub(crate) values: Arc<dyn Values>,
+    /// What is remembered, none of it twice.
+    pub(crate) state: Vec<Details>,
 }
 
 impl Grants {
     /// These grants; requests go out by `egress`, which knows the connections that are granted, entries are in `store`, and `values` are what is
     /// granted of the configuration.
     pub fn new(grants: &[Grant], egress: Arc<dyn Egress>, store: Arc<dyn KeyValue>, values: Arc<dyn Values>) -> Self {
-        let mut granted = Granted { http: Vec::new(), egress, key_value: Vec::new(), store, values };
+        let (http, key_value, state) = (Vec::new(), Vec::new(), Vec::new());
+        let mut granted = Granted { http, egress, key_value, store, values, state };
         for grant in grants {
             match grant {
                 Grant::Http(grant) => granted.http.push(grant.clone()),
                 // Its embedder looks after these.
                 Grant::Connection(_) | Grant::Config | Grant::Secret(_) => {}
                 Grant::KeyValue(grant) => granted.key_value.push(*grant),
+                Grant::State(details) => granted.state.push(*details),
             }
         }
+        granted.state.sort_unstable();
+        granted.state.dedup();
         Self((!grants.is_empty()).then(|| Arc::new(granted)))
     }
 
@@ -62,6 +68,11 @@ impl Grants {
 
     pub(crate) const fn granted(&self) -> Option<&Arc<Granted>> {
         self.0.as_ref()
+    }
+
+    /// The grants of a revision of whose chats something is remembered.
+    pub(crate) fn remembering(&self) -> Option<&Granted> {
+        self.0.as_deref().filter(|granted| !granted.state.is_empty())
     }
 }
 

@@ -108,11 +108,10 @@ impl Host {
         &self.inputs.grants
     }
 
-    /// What this run wrote, to be kept now that it has replied; and where. Nothing where there is nothing.
+    /// What this run wrote, to be kept now that it has replied; and where. Nothing where it opened no bucket.
     pub(crate) fn take_writes(&mut self) -> Option<(Vec<Write>, Arc<dyn KeyValue>)> {
         let writes = self.buckets.as_mut()?.take();
-        let granted = self.inputs.grants.granted().filter(|_| !writes.is_empty())?;
-        Some((writes, Arc::clone(&granted.store)))
+        Some((writes, Arc::clone(&self.inputs.grants.granted()?.store)))
     }
 
     /// Whether a request of this run did not get a good answer.

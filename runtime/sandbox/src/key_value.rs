@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use model::Bucket;
+use model::{Bucket, NewValue};
 
 /// The longest key.
 pub const MAX_KEY_BYTES: usize = 512;
@@ -34,7 +34,14 @@ pub trait KeyValue: Send + Sync {
     fn increment(&self, bucket: Bucket, key: String, delta: i64, lifetime: Option<Duration>) -> Doing<'_, i64>;
 
     /// Sets an entry if it is still as it was `seen`; `None`: if there is still none. Says whether it did.
-    fn swap(&self, seen: Option<Version>, write: Write) -> Doing<'_, bool>;
+    fn swap(
+        &self,
+        bucket: Bucket,
+        key: String,
+        seen: Option<Version>,
+        value: Vec<u8>,
+        lifetime: Option<Duration>,
+    ) -> Doing<'_, bool>;
 }
 
 /// Something that is being done.
@@ -60,13 +67,22 @@ pub struct Write {
     pub bucket: Bucket,
     /// Its key.
     pub key: String,
-    /// Its value from now on; `None` deletes it.
-    pub value: Option<Vec<u8>>,
+    /// Its value from now on.
+    pub value: NewValue,
     /// For how long it is kept from now on; `None`: until it is changed.
     pub lifetime: Option<Duration>,
 }
 
 /// Why it was not done: one line, which the guest is told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct KeyValueError(pub String);
+pub enum KeyValueError {
+    /// The store does not do it now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The tenant keeps as much as it may.
+    #[error("{0}")]
+    OverQuota(String),
+    /// It is not to be done so, whenever it is tried.
+    #[error("{0}")]
+    Invalid(String),
+}

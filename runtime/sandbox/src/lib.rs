@@ -22,6 +22,7 @@ mod prepared;
 mod run;
 mod runners;
 pub mod source;
+mod state;
 pub mod values;
 
 use std::collections::HashMap;

@@ -16,8 +16,10 @@ use crate::capabilities::stdio::ReplyBuffer;
 use crate::failure::{self, Circumstances, Stop};
 use crate::host::{Alive, Host, Stdio};
 use crate::inputs::Inputs;
+use crate::key_value::{KeyValue, KeyValueError, Write};
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
+use crate::state::{self, Change, Recalled};
 use crate::{Grants, Sandbox};
 
 /// For which what a run wrote is waited for, however long it took itself.
@@ -51,17 +53,30 @@ impl Sandbox {
             Err(unavailable) => return Run::never_began(unavailable, event.as_str().len() as u64),
         };
         let pace = Pace::start(self.0.lane.clone());
+        let (mut recalled, mut wall_time) = (None, limits.wall_time);
+        if let Some(granted) = inputs.grants.remembering() {
+            // In boxes, so that the runs that remember nothing, nearly all, are not larger for it.
+            match Box::pin(state::recall(granted, event, wall_time, cancelled)).await {
+                Ok(what) => recalled = Some(Box::new(what)),
+                Err(unavailable) => return never_began(unavailable, event, &pace),
+            }
+            wall_time = wall_time.saturating_sub(pace.wall_time());
+        }
+        let told = recalled.as_ref().and_then(|recalled| recalled.event()).unwrap_or(event);
         let reply = ReplyBuffer::new(limits.reply_bytes);
         let stdio = if prepared.is_command() {
-            Stdio::Command { event: event.as_str().to_owned(), reply: reply.clone() }
+            Stdio::Command { event: told.as_str().to_owned(), reply: reply.clone() }
         } else {
             Stdio::Quiet
         };
         let host = Host::new(*limits, inputs, Arc::clone(&pace), stdio, Alive::new(&self.0.alive));
         let mut store = self.store(host);
-        let ended = drive(&pace, limits, code.call(&mut store, event, prepared.program()), cancelled).await;
+        if let Some(recalled) = &recalled {
+            recalled.note(store.data_mut());
+        }
+        let ended = drive(&pace, wall_time, code.call(&mut store, told, prepared.program()), cancelled).await;
         let (outcome, reply_bytes) = outcome(ended, &mut store, &reply);
-        let outcome = keep_writes(outcome, store.data_mut()).await;
+        let outcome = keep_writes(outcome, store.data_mut(), recalled.as_deref()).await;
         conclude(outcome, reply_bytes, store, event)
     }
 
@@ -76,7 +91,7 @@ impl Sandbox {
         let mut store = self.store(host);
         let never = CancellationToken::new();
         let broken = |bot_break: BotBreak| format!("cannot be compiled: {}", bot_break.detail);
-        match drive(&pace, limits, runner.compile(&mut store, source), &never).await {
+        match drive(&pace, limits.wall_time, runner.compile(&mut store, source), &never).await {
             Ended::Answered(Some(Ok(program))) => Ok(program),
             Ended::Answered(Some(Err(why))) => Err(format!("cannot be compiled:\n{}", why.trim_end())),
             Ended::Failed(failure) => Err(broken(explain(&failure, &mut store))),
@@ -111,14 +126,21 @@ fn at_tick(store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline>
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(Arc::clone(&host.pace).next_turn())))
 }
 
-/// Polls a call to its end, with its wall clock running and its CPU time counted.
+/// A run that was over before its code began, after it had to wait.
+fn never_began(why: BotBreak, event: &Event, pace: &Pace) -> Run {
+    let mut run = Run::never_began(why, event.as_str().len() as u64);
+    run.usage.wall_time = pace.wall_time();
+    run
+}
+
+/// Polls a call to its end, with what is left of its wall clock running and its CPU time counted.
 async fn drive<T>(
     pace: &Pace,
-    limits: &Limits,
+    wall_time: Duration,
     call: impl Future<Output = Result<T, Failure>>,
     cancelled: &CancellationToken,
 ) -> Ended<T> {
-    let mut call = pin!(tokio::time::timeout(limits.wall_time, call));
+    let mut call = pin!(tokio::time::timeout(wall_time, call));
     let mut cancelled = pin!(cancelled.cancelled());
     poll_fn(|context| {
         pace.resume();
@@ -135,16 +157,38 @@ async fn drive<T>(
 }
 
 /// What a run wrote is kept if it has replied, and only then; what cannot be kept was not done, so there is no reply either.
-async fn keep_writes(outcome: Outcome, host: &mut Host) -> Outcome {
-    let Outcome::Reply(_) = &outcome else { return outcome };
-    let Some((writes, store)) = host.take_writes() else { return outcome };
-    let rest = host.limits.wall_time.saturating_sub(host.pace.wall_time()).max(LEAST_TIME_TO_KEEP);
-    let why = match tokio::time::timeout(rest, store.write(writes)).await {
-        Ok(Ok(())) => return outcome,
-        Ok(Err(error)) => error.to_string(),
-        Err(_elapsed) => "it took too long".to_owned(),
+async fn keep_writes(outcome: Outcome, host: &mut Host, recalled: Option<&Recalled>) -> Outcome {
+    let Outcome::Reply(reply) = &outcome else { return outcome };
+    let details = match recalled.map(|recalled| recalled.changes(reply, host)).transpose() {
+        Ok(details) => details.unwrap_or_default(),
+        Err(broken) => return Outcome::BotBreak(broken),
     };
-    Outcome::BotBreak(BotBreak::new(Cause::Unavailable, format!("what the handler wrote could not be kept: {why}")))
+    let Some((writes, store)) = host.take_writes() else { return outcome };
+    if writes.is_empty() && details.is_empty() {
+        return outcome;
+    }
+    let rest = host.limits.wall_time.saturating_sub(host.pace.wall_time()).max(LEAST_TIME_TO_KEEP);
+    let (cause, why) = match tokio::time::timeout(rest, Box::pin(keep(store.as_ref(), writes, details))).await {
+        Ok(Ok(())) => return outcome,
+        Ok(Err(error)) => match &error {
+            KeyValueError::Unavailable(_) => (Cause::Unavailable, error.to_string()),
+            KeyValueError::OverQuota(_) => (Cause::OverQuota, error.to_string()),
+            KeyValueError::Invalid(_) => (Cause::ReplyWrongShape, error.to_string()),
+        },
+        Err(_elapsed) => (Cause::Unavailable, "it took too long".to_owned()),
+    };
+    Outcome::BotBreak(BotBreak::new(cause, format!("what the handler wrote could not be kept: {why}")))
+}
+
+/// All of it together, or nothing.
+async fn keep(store: &dyn KeyValue, mut writes: Vec<Write>, details: Vec<Change>) -> Result<(), KeyValueError> {
+    for Change { write, bytes } in details {
+        if let Some(bytes) = bytes {
+            store.reserve(write.bucket, write.key.clone(), bytes).await?;
+        }
+        writes.push(write);
+    }
+    store.write(writes).await
 }
 
 /// Takes the usage and the log out of the store, and drops it.

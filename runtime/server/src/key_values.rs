@@ -105,6 +105,8 @@ impl Buckets {
         let name = match bucket {
             Bucket::Node => &self.own,
             Bucket::Tenant => Place::SHARED,
+            Bucket::Conversation => Place::CONVERSATION,
+            Bucket::User => Place::USER,
             Bucket::Messages => {
                 return Err(StorageError::Invalid("messages are changed with `codenode message`, not here".to_owned()));
             }
@@ -130,7 +132,7 @@ impl Buckets {
 
     async fn names(&self, bucket: Bucket, after: Option<&str>) -> Result<Vec<String>, StorageError> {
         match bucket {
-            Bucket::Node | Bucket::Tenant => {
+            Bucket::Node | Bucket::Tenant | Bucket::Conversation | Bucket::User => {
                 self.storage.entry_keys(self.place(bucket)?, "", after, MAX_LISTED, Timestamp::now()).await
             }
             Bucket::Messages => {
@@ -193,13 +195,13 @@ impl Buckets {
         match error {
             StorageError::Unavailable { .. } | StorageError::Full { .. } | StorageError::Damaged(_) => {
                 self.warn(error);
-                KeyValueError("the store does not answer now".to_owned())
+                KeyValueError::Unavailable("the store does not answer now".to_owned())
             }
+            StorageError::OverQuota(_) => KeyValueError::OverQuota(error.to_string()),
             StorageError::NotFound(_)
             | StorageError::Exists(_)
             | StorageError::Conflict(_)
-            | StorageError::OverQuota(_)
-            | StorageError::Invalid(_) => KeyValueError(error.to_string()),
+            | StorageError::Invalid(_) => KeyValueError::Invalid(error.to_string()),
         }
     }
 
@@ -218,7 +220,7 @@ impl KeyValue for Buckets {
         Box::pin(async move {
             let known = |entry: storage::Entry| Entry { value: entry.value, version: Version(entry.version) };
             let found = match bucket {
-                Bucket::Node | Bucket::Tenant => {
+                Bucket::Node | Bucket::Tenant | Bucket::Conversation | Bucket::User => {
                     let entries = self.entries(bucket, &keys).await;
                     entries.map(|entries| entries.into_iter().map(|entry| entry.map(known)).collect())
                 }
@@ -245,7 +247,7 @@ impl KeyValue for Buckets {
             };
             let writes =
                 writes.into_iter().map(entry).collect::<Result<Vec<_>, _>>().map_err(|error| self.told(&error))?;
-            self.storage.write_entries(&self.tenant, &writes).await.map_err(|error| self.told(&error))
+            self.storage.write_entries(&self.tenant, &writes, now).await.map_err(|error| self.told(&error))
         })
     }
 
@@ -259,12 +261,17 @@ impl KeyValue for Buckets {
         })
     }
 
-    fn swap(&self, seen: Option<Version>, write: Write) -> Doing<'_, bool> {
+    fn swap(
+        &self,
+        bucket: Bucket,
+        key: String,
+        seen: Option<Version>,
+        value: Vec<u8>,
+        lifetime: Option<Duration>,
+    ) -> Doing<'_, bool> {
         Box::pin(async move {
-            let Write { bucket, key, value, lifetime } = write;
             let place = self.place(bucket).map_err(|error| self.told(&error))?;
             let (now, seen) = (Timestamp::now(), seen.map(|Version(version)| version));
-            let value = value.unwrap_or_default();
             self.storage
                 .swap_entry(place, &key, seen, &value, after(now, lifetime), now)
                 .await

@@ -101,7 +101,7 @@ impl Values {
     pub(crate) fn granted(&self, tenant: &TenantId, node: &NodeId, grants: &[Grant], own: Own) -> Arc<dyn Readable> {
         let secret = |grant: &Grant| match grant {
             Grant::Secret(key) => Some(key.clone()),
-            Grant::Http(_) | Grant::Connection(_) | Grant::KeyValue(_) | Grant::Config => None,
+            Grant::Http(_) | Grant::Connection(_) | Grant::KeyValue(_) | Grant::State(_) | Grant::Config => None,
         };
         Arc::new(Granted {
             of_tenant: self.of(tenant),

@@ -3,19 +3,22 @@
 //! It does not ask whether a tenant or a node exists, for those of the configuration file are not in the database, nor how much a tenant may keep:
 //! whoever calls does. An entry that has expired is absent from that moment on, though it is removed later.
 
+mod write;
+
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use model::{Actor, NodeId, TenantId};
+use model::{NewValue, NodeId, TenantId};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, AssertSqlSafe, Row as _};
 
-use crate::change::{Change, Entry as AuditLine, failed};
+use crate::change::{Change, failed};
 use crate::column::{count, damaged, number, optional_number, optional_time};
 use crate::database::Rows as Found;
 use crate::error::storable;
 use crate::retention::Rows;
 use crate::{Result, Storage, StorageError};
+use write::{WRITE, written};
 
 const KEY_BYTES: usize = 512;
 const BUCKET_BYTES: usize = 512;
@@ -26,25 +29,24 @@ const LAST_BYTE: u8 = 0xff;
 
 const KEY_VALUES: Rows = Rows { table: "key_values", key: "tenant, bucket, key", age: "expires_at" };
 
-/// Binds as [`written`] does.
-const WRITE: &str = "INSERT INTO key_values (tenant, bucket, key, version, number, bytes, expires_at, value)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (tenant, bucket, key) DO UPDATE SET
-         version = excluded.version, number = excluded.number, bytes = excluded.bytes,
-         expires_at = excluded.expires_at, value = excluded.value";
-
 /// One of a tenant's buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket<'a> {
     /// Whose.
     pub tenant: &'a TenantId,
-    /// [`Bucket::SHARED`] or [`Bucket::of_node`].
+    /// [`Bucket::SHARED`], [`Bucket::of_node`], [`Bucket::CONVERSATION`] or [`Bucket::USER`].
     pub name: &'a str,
 }
 
 impl Bucket<'_> {
     /// The bucket that all nodes of a tenant share; it goes with the tenant.
     pub const SHARED: &'static str = "tenant";
+
+    /// The bucket of what is remembered of a tenant's conversations.
+    pub const CONVERSATION: &'static str = "conversation";
+
+    /// The bucket of what is remembered of its users.
+    pub const USER: &'static str = "user";
 
     /// The name of a node's own bucket; it goes with the node.
     pub fn of_node(node: &NodeId) -> String {
@@ -70,8 +72,8 @@ pub struct EntryWrite {
     pub bucket: String,
     /// Up to 512 bytes, none of which is zero.
     pub key: String,
-    /// `None` removes the entry.
-    pub value: Option<Vec<u8>>,
+    /// What is there from now on.
+    pub value: NewValue,
     /// From when on there is no such entry; `None`: never.
     pub expires_at: Option<Timestamp>,
 }
@@ -137,39 +139,6 @@ impl Storage {
         let rows = self.database.read("list what is kept", query.fetch_all(&self.database.pool)).await?;
         let key = |row| String::from_utf8(bytes(row, "key")?).map_err(|error| damaged("key", &error));
         rows.iter().map(key).collect()
-    }
-
-    /// Writes and removes entries: all of them or none. Where a key comes twice, the last one counts.
-    ///
-    /// # Errors
-    /// [`StorageError::Invalid`] for a key that cannot be stored; [`StorageError::Unavailable`].
-    pub async fn write_entries(&self, tenant: &TenantId, writes: &[EntryWrite]) -> Result<()> {
-        let doing = "keep what a handler keeps";
-        for one in writes {
-            storable_place(&one.bucket, [one.key.as_str()])?;
-        }
-        // Rows are locked in the same order by all hosts, so none waits for another in a circle.
-        let mut sorted: Vec<&EntryWrite> = writes.iter().collect();
-        sorted.sort_by_key(|one| (&one.bucket, &one.key));
-        self.database
-            .change(doing, async {
-                match sorted.as_slice() {
-                    [] => Ok(()),
-                    // One statement is a transaction already, in one round trip instead of three.
-                    [one] => {
-                        let query = write(tenant, one)?;
-                        query.execute(&self.database.pool).await.map(drop).map_err(failed(doing))
-                    }
-                    many => {
-                        let mut transaction = self.database.begin().await?;
-                        for one in many {
-                            write(tenant, one)?.execute(&mut *transaction).await.map_err(failed(doing))?;
-                        }
-                        transaction.commit().await.map_err(failed(doing))
-                    }
-                }
-            })
-            .await
     }
 
     /// Adds to a number, which is 0 where there is no entry, and tells the sum. Only an entry that this makes expires at `expires_at`; one that
@@ -241,35 +210,6 @@ impl Storage {
         Ok(self.database.change(doing, swap).await?.rows_affected() == 1)
     }
 
-    /// Writes or removes an entry by hand, with a line in the audit log, which does not tell its value.
-    ///
-    /// # Errors
-    /// [`StorageError::NotFound`] for the removal of what is not there; [`StorageError::Invalid`] for a key that cannot be stored.
-    pub async fn write_entry_by_hand(
-        &self,
-        tenant: &TenantId,
-        node: Option<&NodeId>,
-        one: &EntryWrite,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<()> {
-        let doing = "change what a handler keeps";
-        storable_place(&one.bucket, [one.key.as_str()])?;
-        self.database
-            .change(doing, async {
-                let mut change = self.begin(by).await?;
-                let query = if one.value.is_some() { write(tenant, one)? } else { remove_present(tenant, one, now) };
-                let done = query.execute(change.connection()).await.map_err(failed(doing))?;
-                let subject = format!("{} entry {}", one.bucket, one.key.escape_debug());
-                if done.rows_affected() == 0 {
-                    return Err(StorageError::NotFound(subject));
-                }
-                let action = if one.value.is_some() { "entry.set" } else { "entry.delete" };
-                change.commit(AuditLine { tenant: Some(tenant), node, action, subject }).await
-            })
-            .await
-    }
-
     /// How much a tenant keeps. Every entry of it is looked at, so ask seldom.
     ///
     /// # Errors
@@ -316,40 +256,6 @@ fn in_bucket<'q>(query: Query<'q>, bucket: Bucket<'_>) -> Query<'q> {
 
 fn at_key<'q>(query: Query<'q>, bucket: Bucket<'_>, key: &str) -> Query<'q> {
     in_bucket(query, bucket).bind(key.as_bytes().to_vec())
-}
-
-/// Binds a row, from its key to its value.
-fn written<'q>(
-    query: Query<'q>,
-    bucket: Bucket<'_>,
-    key: &str,
-    value: &[u8],
-    expires_at: Option<Timestamp>,
-) -> Result<Query<'q>> {
-    let number = number_in(value);
-    Ok(at_key(query, bucket, key)
-        .bind(fresh_version()?)
-        .bind(number)
-        .bind(count(key.len() + value.len()))
-        .bind(expires_at.map(Timestamp::as_millisecond))
-        .bind(if number.is_some() { Vec::new() } else { value.to_vec() }))
-}
-
-fn write(tenant: &TenantId, write: &EntryWrite) -> Result<Query<'static>> {
-    let bucket = Bucket { tenant, name: &write.bucket };
-    if let Some(value) = &write.value {
-        return written(sqlx::query(WRITE), bucket, &write.key, value, write.expires_at);
-    }
-    let query = sqlx::query("DELETE FROM key_values WHERE tenant = $1 AND bucket = $2 AND key = $3");
-    Ok(at_key(query, bucket, &write.key))
-}
-
-/// Finds no row where the entry has expired.
-fn remove_present(tenant: &TenantId, removal: &EntryWrite, now: Timestamp) -> Query<'static> {
-    let query = sqlx::query(
-        "DELETE FROM key_values WHERE tenant = $1 AND bucket = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > $4)",
-    );
-    at_key(query, Bucket { tenant, name: &removal.bucket }, &removal.key).bind(now.as_millisecond())
 }
 
 /// One statement, so that nobody's sum is lost. It finds no row where the sum would not fit, which SQLite would make a floating-point number of.

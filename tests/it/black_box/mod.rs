@@ -39,5 +39,6 @@ mod shutdown;
 mod signatures;
 mod source_nodes;
 mod starting;
+mod state;
 mod tls;
 mod traces;

@@ -60,7 +60,7 @@ impl Connections {
     pub(crate) fn way_out(&self, tenant: &TenantId, grants: &[Grant], way_out: Arc<dyn Egress>) -> Arc<dyn Egress> {
         let name = |grant: &Grant| match grant {
             Grant::Connection(name) => Some(name.clone()),
-            Grant::Http(_) | Grant::KeyValue(_) | Grant::Config | Grant::Secret(_) => None,
+            Grant::Http(_) | Grant::KeyValue(_) | Grant::State(_) | Grant::Config | Grant::Secret(_) => None,
         };
         let names: Vec<ConnectionName> = grants.iter().filter_map(name).collect();
         if names.is_empty() {

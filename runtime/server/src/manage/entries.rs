@@ -1,4 +1,5 @@
-//! What handlers keep, read and set by hand: in a node's bucket, or without a node in the one that all nodes of its tenant share.
+//! What handlers keep, read and set by hand: in a node's bucket, or without a node in the one that all nodes of its tenant share. What is remembered
+//! of users and conversations is read and deleted here, too.
 
 use std::string::FromUtf8Error;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use model::{Bucket, NodeId, TenantId};
+use model::{Bucket, Details, NewValue, NodeId, TenantId};
 use sandbox::key_value::{MAX_KEY_BYTES, MAX_LIFETIME, MAX_VALUE_BYTES};
 use serde::{Deserialize, Serialize};
 use storage::EntryWrite;
@@ -30,6 +31,9 @@ const MAX_LIMIT: u32 = 1000;
 pub(super) struct Listing {
     /// Absent: the bucket that all nodes of the tenant share.
     node: Option<NodeId>,
+    /// What is remembered of users or of conversations, in the place of a node's bucket.
+    #[param(inline)]
+    bucket: Option<Details>,
     /// What the keys begin with.
     prefix: Option<String>,
     /// Where the page before ended: its `next`.
@@ -50,6 +54,18 @@ pub(super) struct Keys {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
+    /// Absent: the bucket that all nodes of the tenant share.
+    node: Option<NodeId>,
+    /// What is remembered of users or of conversations, in the place of a node's bucket.
+    #[param(inline)]
+    bucket: Option<Details>,
+    #[param(min_length = 1, max_length = 512)]
+    key: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPlace {
     /// Absent: the bucket that all nodes of the tenant share.
     node: Option<NodeId>,
     #[param(min_length = 1, max_length = 512)]
@@ -95,8 +111,9 @@ pub(super) async fn list(
     if limit == 0 || limit > MAX_LIMIT {
         return Err(Problem::invalid(format!("`limit` is {limit}: it must be from 1 to {MAX_LIMIT}")));
     }
+    let bucket = bucket(listing.node.as_ref(), listing.bucket)?;
     let buckets = buckets(&state, &tenant, listing.node.as_ref()).await?;
-    let place = buckets.place(bucket(listing.node.as_ref()))?;
+    let place = buckets.place(bucket)?;
     let (prefix, after) = (listing.prefix.unwrap_or_default(), listing.cursor);
     let keys = state.stored.storage.entry_keys(place, &prefix, after.as_deref(), limit, Timestamp::now()).await?;
     let is_full = keys.len() == usize::try_from(limit).unwrap_or(usize::MAX);
@@ -108,11 +125,12 @@ pub(super) async fn list(
 pub(super) async fn show(
     Shared(state): Shared<Arc<State>>,
     Path(tenant): Path<TenantId>,
-    Query(Place { node, key }): Query<Place>,
+    Query(Place { node, bucket: of, key }): Query<Place>,
 ) -> Result<Json<Entry>, Problem> {
+    let bucket = bucket(node.as_ref(), of)?;
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
     let keys = [key];
-    let found = state.stored.storage.entries(buckets.place(bucket(node.as_ref()))?, &keys, Timestamp::now()).await?;
+    let found = state.stored.storage.entries(buckets.place(bucket)?, &keys, Timestamp::now()).await?;
     let [key] = keys;
     let Some(entry) = found.into_iter().next().flatten() else {
         return Err(Problem::not_found(format!("there is no entry {}", key.escape_debug())));
@@ -127,9 +145,10 @@ pub(super) async fn set(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<TenantId>,
-    Query(Place { node, key }): Query<Place>,
+    Query(NewPlace { node, key }): Query<NewPlace>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Done, Problem> {
+    let bucket = bucket(node.as_ref(), None)?;
     must_be_key(&key)?;
     let value = wanted.value.bytes()?;
     if value.len() > MAX_VALUE_BYTES {
@@ -140,11 +159,11 @@ pub(super) async fn set(
         return Err(Problem::invalid(format!("`ttl` must be from 1s to {most}")));
     }
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
-    let bucket = bucket(node.as_ref());
     buckets.take_room(bucket, &key, (key.len() + value.len()) as u64).await?;
     let now = Timestamp::now();
     let expires_at = wanted.ttl.map(|ttl| now.checked_add(ttl).unwrap_or(Timestamp::MAX));
-    let write = EntryWrite { bucket: buckets.place(bucket)?.name.to_owned(), key, value: Some(value), expires_at };
+    let (bucket, value) = (buckets.place(bucket)?.name.to_owned(), NewValue::Bytes(value));
+    let write = EntryWrite { bucket, key, value, expires_at };
     state.stored.storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor, now).await?;
     Ok(Done)
 }
@@ -154,11 +173,12 @@ pub(super) async fn delete(
     Shared(state): Shared<Arc<State>>,
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<TenantId>,
-    Query(Place { node, key }): Query<Place>,
+    Query(Place { node, bucket: of, key }): Query<Place>,
 ) -> Result<Done, Problem> {
+    let bucket = bucket(node.as_ref(), of)?;
     let buckets = buckets(&state, &tenant, node.as_ref()).await?;
-    let name = buckets.place(bucket(node.as_ref()))?.name.to_owned();
-    let write = EntryWrite { bucket: name, key, value: None, expires_at: None };
+    let bucket = buckets.place(bucket)?.name.to_owned();
+    let write = EntryWrite { bucket, key, value: NewValue::Nothing, expires_at: None };
     let (storage, now) = (&state.stored.storage, Timestamp::now());
     storage.write_entry_by_hand(&tenant, node.as_ref(), &write, &caller.actor, now).await?;
     Ok(Done)
@@ -175,8 +195,15 @@ impl Value {
     }
 }
 
-const fn bucket(node: Option<&NodeId>) -> Bucket {
-    if node.is_some() { Bucket::Node } else { Bucket::Tenant }
+fn bucket(node: Option<&NodeId>, of: Option<Details>) -> Result<Bucket, Problem> {
+    match (node, of) {
+        (None, None) => Ok(Bucket::Tenant),
+        (Some(_), None) => Ok(Bucket::Node),
+        (None, Some(details)) => Ok(details.bucket()),
+        (Some(_), Some(details)) => Err(Problem::not_found(format!(
+            "there is no bucket `{details}` of a node: it is of all nodes of the tenant, so leave `node` out"
+        ))),
+    }
 }
 
 /// The buckets of a node that there is, or of a tenant that there is.

@@ -220,7 +220,7 @@ async fn must_be_there(state: &State, tenant: &TenantId, node: &NodeId, revision
             Grant::Secret(key) if !is_secret(state, tenant, node, key).await? => {
                 return Err(missing(format!("secret {key}")));
             }
-            Grant::Http(_) | Grant::KeyValue(_) | Grant::Config | Grant::Secret(_) => {}
+            Grant::Http(_) | Grant::KeyValue(_) | Grant::State(_) | Grant::Config | Grant::Secret(_) => {}
         }
     }
     Ok(())

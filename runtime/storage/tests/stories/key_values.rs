@@ -1,10 +1,11 @@
 //! What handlers keep: found again as it was written, by whoever wrote it, until it expires; and changed by many at once without a loss.
 
+mod fields;
 mod list;
 mod races;
 
 use jiff::{SignedDuration, Timestamp};
-use model::{Door, Quota, TenantId};
+use model::{Door, NewValue, Quota, TenantId};
 use sqlx::Executor as _;
 use storage::{Bucket, Entry, EntryWrite, Place, Storage, StorageError, Weight};
 
@@ -24,15 +25,20 @@ const fn shared(tenant: &TenantId) -> Bucket<'_> {
 }
 
 fn written(bucket: Bucket<'_>, key: &str, value: impl Into<Vec<u8>>) -> EntryWrite {
-    EntryWrite { bucket: bucket.name.to_owned(), key: key.to_owned(), value: Some(value.into()), expires_at: None }
+    EntryWrite {
+        bucket: bucket.name.to_owned(),
+        key: key.to_owned(),
+        value: NewValue::Bytes(value.into()),
+        expires_at: None,
+    }
 }
 
 fn removed(bucket: Bucket<'_>, key: &str) -> EntryWrite {
-    EntryWrite { bucket: bucket.name.to_owned(), key: key.to_owned(), value: None, expires_at: None }
+    EntryWrite { bucket: bucket.name.to_owned(), key: key.to_owned(), value: NewValue::Nothing, expires_at: None }
 }
 
 async fn write(storage: &Storage, bucket: Bucket<'_>, key: &str, value: &str) {
-    storage.write_entries(bucket.tenant, &[written(bucket, key, value)]).await.unwrap();
+    storage.write_entries(bucket.tenant, &[written(bucket, key, value)], now()).await.unwrap();
 }
 
 async fn entry(storage: &Storage, bucket: Bucket<'_>, key: &str, now: Timestamp) -> Option<Entry> {
@@ -58,7 +64,7 @@ on_both! {
             [b"", b"0", b"-5", b"9223372036854775807", b"-9223372036854775808", b"007", b"-0", b"\0", &all];
         let names: Vec<String> = (0..values.len()).map(|index| format!("k{index}")).collect();
         let writes: Vec<EntryWrite> = names.iter().zip(values).map(|(key, value)| written(bucket, key, value)).collect();
-        storage.write_entries(&acme, &writes).await.unwrap();
+        storage.write_entries(&acme, &writes, now()).await.unwrap();
         storage.close().await;
         let storage = ground.open().await;
         let mut asked = names.clone();
@@ -87,7 +93,7 @@ on_both! {
         }
         write(&storage, places[3], "another", "").await;
         assert_eq!(storage.increment(places[1], "key", 10, None, now()).await.unwrap(), 11);
-        storage.write_entries(&acme, &[removed(places[0], "key")]).await.unwrap();
+        storage.write_entries(&acme, &[removed(places[0], "key")], now()).await.unwrap();
         for (place, value) in places.into_iter().zip([None, Some("11"), Some("2"), Some("3")]) {
             assert_eq!(read(&storage, place, "key", now()).await.as_deref(), value);
             assert_eq!(read(&storage, place, "another", now()).await.is_some(), place == places[3]);
@@ -106,7 +112,7 @@ on_both! {
             "b", "e", "é", "ß", "zz", "中文", "\u{ffff}", "\u{10000}", "\u{10ffff}", "\u{10ffff}a", "\\", "a\\", "'", &longest,
         ];
         let writes: Vec<EntryWrite> = all.iter().map(|key| written(bucket, key, "1")).collect();
-        storage.write_entries(&acme, &writes).await.unwrap();
+        storage.write_entries(&acme, &writes, now()).await.unwrap();
         all.sort_unstable();
         for prefix in ["", "a", "a%", "a_", "%", "_", "é", "\u{10ffff}", "A", "\\", "nothing", &longest] {
             let expected: Vec<&str> = all.iter().copied().filter(|key| key.starts_with(prefix)).collect();
@@ -138,7 +144,7 @@ on_both! {
         let bucket = shared(&acme);
         let expiring = |key: &str| EntryWrite { expires_at: Some(at(1000)), ..written(bucket, key, "5") };
         let names = ["gone", "kept", "added", "fresh", "swapped", "stale"];
-        storage.write_entries(&acme, &names.map(expiring)).await.unwrap();
+        storage.write_entries(&acme, &names.map(expiring), now()).await.unwrap();
         write(&storage, bucket, "kept", "5").await;
         let seen = entry(&storage, bucket, "stale", at(999)).await.unwrap();
         assert_eq!((seen.value.as_slice(), seen.expires_at), (b"5".as_slice(), Some(at(1000))));
@@ -174,7 +180,7 @@ on_both! {
         let mut writes: Vec<EntryWrite> =
             (0..600).map(|index| expiring(1000, written(own, &format!("{index:03}"), "12345"))).collect();
         writes.extend([expiring(2000, written(own, "later", "x")), written(shared(&acme), "kéy", "-10")]);
-        storage.write_entries(&acme, &writes).await.unwrap();
+        storage.write_entries(&acme, &writes, now()).await.unwrap();
         write(&storage, shared(&other), "key", "9").await;
         assert_eq!(storage.weigh_entries(&acme).await.unwrap(), Weight { keys: 602, bytes: 600 * 8 + 6 + 7 });
         storage.forget_entries(at(1000)).await.unwrap();
@@ -206,7 +212,7 @@ on_both! {
         storage.increment(bucket, "key", 0, None, now()).await.unwrap();
         assert!(!swap(Some(second)).await, "adding nothing is writing, too");
         let third = version().await;
-        storage.write_entries(&acme, &[removed(bucket, "key")]).await.unwrap();
+        storage.write_entries(&acme, &[removed(bucket, "key")], now()).await.unwrap();
         assert!(!swap(Some(third)).await);
         assert!(swap(None).await);
         assert!(!swap(Some(third)).await);
@@ -236,7 +242,7 @@ on_both! {
             assert_eq!(read(&storage, bucket, "sum", now()).await, Some((start + delta).to_string()));
         }
         let expiring = EntryWrite { expires_at: Some(at(10)), ..written(bucket, "sum", i64::MAX.to_string()) };
-        storage.write_entries(&acme, &[expiring]).await.unwrap();
+        storage.write_entries(&acme, &[expiring], now()).await.unwrap();
         assert_eq!(storage.increment(bucket, "sum", i64::MAX, None, at(10)).await.unwrap(), i64::MAX, "it begins anew");
     }
 
@@ -244,18 +250,18 @@ on_both! {
         let storage = ground.open().await;
         let acme = tenant("acme");
         let bucket = shared(&acme);
-        storage.write_entries(&acme, &[]).await.unwrap();
+        storage.write_entries(&acme, &[], now()).await.unwrap();
         let long = "x".repeat(513);
         for bad in ["a\0b", &long] {
-            let refused = storage.write_entries(&acme, &[written(bucket, "key", "1"), written(bucket, bad, "1")]).await;
+            let refused = storage.write_entries(&acme, &[written(bucket, "key", "1"), written(bucket, bad, "1")], now()).await;
             assert!(matches!(refused, Err(StorageError::Invalid(_))), "{refused:?}");
         }
         ground.connect().await.execute("CREATE UNIQUE INDEX no_two_alike ON key_values (number)").await.unwrap();
         write(&storage, bucket, "m", "7").await;
-        let refused = storage.write_entries(&acme, &[removed(bucket, "m"), written(bucket, "k", "1"), written(bucket, "z", "1")]).await;
+        let refused = storage.write_entries(&acme, &[removed(bucket, "m"), written(bucket, "k", "1"), written(bucket, "z", "1")], now()).await;
         assert!(matches!(refused, Err(StorageError::Unavailable { .. })), "{refused:?}");
         assert_eq!(keys(&storage, bucket, "", now()).await, ["m"]);
-        storage.write_entries(&acme, &[written(bucket, "b", "1"), removed(bucket, "m"), written(bucket, "b", "2")]).await.unwrap();
+        storage.write_entries(&acme, &[written(bucket, "b", "1"), removed(bucket, "m"), written(bucket, "b", "2")], now()).await.unwrap();
         assert_eq!(keys(&storage, bucket, "", now()).await, ["b"]);
         assert_eq!(read(&storage, bucket, "b", now()).await.as_deref(), Some("2"), "the last one counts");
     }
@@ -291,8 +297,8 @@ on_both! {
             invalid(storage.entries(bucket, &["key".to_owned(), key.to_owned()], now()).await.map(drop));
             invalid(storage.entry_keys(bucket, key, None, 10, now()).await.map(drop));
             invalid(storage.entry_keys(bucket, "", Some(key), 10, now()).await.map(drop));
-            invalid(storage.write_entries(&acme, &[written(bucket, key, "1")]).await);
-            invalid(storage.write_entries(&acme, &[removed(bucket, key)]).await);
+            invalid(storage.write_entries(&acme, &[written(bucket, key, "1")], now()).await);
+            invalid(storage.write_entries(&acme, &[removed(bucket, key)], now()).await);
             invalid(storage.increment(bucket, key, 1, None, now()).await.map(drop));
             invalid(storage.swap_entry(bucket, key, None, b"1", None, now()).await.map(drop));
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan as _};
-use model::{Actor, Door, MessageAction, MessageName, MessageVersion, Quota, TenantId};
+use model::{Actor, Door, MessageAction, MessageName, MessageVersion, NewValue, Quota, TenantId};
 use sqlx::Executor as _;
 use storage::{
     EntryWrite, Imported, MAX_DESCRIPTION_BYTES, MAX_MESSAGES, MAX_TEXT_BYTES, MAX_VERSIONS, MessageFilter,
@@ -321,7 +321,7 @@ on_both! {
         storage.import_messages(&acme, &import(vec![says("more", "not for the log")]), &by()).await.unwrap();
         storage.delete_message(&acme, &name("greeting"), None, &by()).await.unwrap();
         storage.restore_message(&acme, &name("greeting"), 1, None, &by()).await.unwrap();
-        let write = EntryWrite { bucket: "tenant".to_owned(), key: "k".to_owned(), value: Some(vec![1]), expires_at: None };
+        let write = EntryWrite { bucket: "tenant".to_owned(), key: "k".to_owned(), value: NewValue::Bytes(vec![1]), expires_at: None };
         storage.write_entry_by_hand(&acme, None, &write, &by(), Timestamp::now()).await.unwrap();
         let changes = storage.changes_since(before).await.unwrap();
         assert_eq!((changes.of, changes.sequence), (Some(Vec::new()), storage.sequence().await.unwrap()));

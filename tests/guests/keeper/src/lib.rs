@@ -2,6 +2,9 @@
 //!
 //! The entity `plan` is a JSON list of operations. They go to `wasi:keyvalue` as they are, so that a test can also say what the SDK would not.
 //! Values are text; a value that is none is shown as well as it can be. Natively there is nothing here, for there is no host.
+//!
+//! With an entity `details` the reply begins with the text of that, such as `"user_details":{"a":1},`, and has a second message: the details that the
+//! event came with, `{"conversation": …, "user": …}`.
 #![cfg(target_arch = "wasm32")]
 
 use codenode::kv::bindings::wasi::keyvalue::atomics::{self, Cas, CasError};
@@ -87,7 +90,11 @@ enum Operation {
 #[handler]
 fn handle(event: Event) -> Result<Reply, Error> {
     let plan: Vec<Operation> = serde_json::from_str(event.entities.text("plan").ok_or("no plan")?)?;
-    Ok(Reply::text(all(&plan)?.to_string()))
+    let results = all(&plan)?.to_string();
+    let Some(details) = event.entities.text("details") else { return Ok(Reply::text(results)) };
+    let told = json!({ "conversation": event.conversation_details, "user": event.user_details }).to_string();
+    let messages = json!([results, told]);
+    Ok(Reply::raw(format!(r#"{{{details}"status":true,"response":{messages}}}"#)))
 }
 
 fn all(plan: &[Operation]) -> Result<Value, Error> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use model::{Bucket, Limits};
+use model::{Bucket, Limits, NewValue};
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::WasiView as _;
 
@@ -84,6 +84,12 @@ impl Buckets {
         self.used
     }
 
+    /// Counts entries that are read and written for the run and not by its guest.
+    pub(crate) const fn count(&mut self, entries: usize, bytes: usize) {
+        self.used.calls = self.used.calls.saturating_add(entries as u64);
+        self.used.bytes = self.used.bytes.saturating_add(bytes as u64);
+    }
+
     /// What is to be kept now that the run has replied.
     pub(crate) fn take(&mut self) -> Vec<Write> {
         let pending = std::mem::take(&mut self.pending);
@@ -96,7 +102,8 @@ impl Buckets {
 
 impl Pending {
     fn write(self, bucket: Bucket, key: String) -> Write {
-        Write { bucket, key, value: self.value, lifetime: self.lifetime }
+        let value = self.value.map_or(NewValue::Nothing, NewValue::Bytes);
+        Write { bucket, key, value, lifetime: self.lifetime }
     }
 }
 
@@ -195,8 +202,8 @@ impl Call<'_> {
         self.must_fit(&seen.key, &value).await?;
         self.settle(&seen.key).await?;
         let Seen { key, lifetime, entry, .. } = seen;
-        let write = Write { bucket: self.opened.bucket, key: key.clone(), value: Some(value), lifetime: *lifetime };
-        Ok(self.opened.store.swap(entry.as_ref().map(|entry| entry.version), write).await?)
+        let seen = entry.as_ref().map(|entry| entry.version);
+        Ok(self.opened.store.swap(self.opened.bucket, key.clone(), seen, value, *lifetime).await?)
     }
 
     /// What is done at once cannot wait for what this run wrote to the same key before: that is kept now.
@@ -349,7 +356,7 @@ impl atomics::HostCas for Host {
 }
 
 impl From<KeyValueError> for Error {
-    fn from(KeyValueError(why): KeyValueError) -> Self {
-        other(why)
+    fn from(error: KeyValueError) -> Self {
+        other(error.to_string())
     }
 }

@@ -97,9 +97,10 @@ async fn take(storage: &Storage, model: &mut Model, step: &Step) {
                     None => model.rows.remove(&(*of, *bucket, *key)),
                 };
                 let (bucket, key) = ((*bucket).to_owned(), (*key).to_owned());
-                all.push(EntryWrite { bucket, key, value: value.clone(), expires_at: expires_at.map(at) });
+                let value = value.clone().map_or(NewValue::Nothing, NewValue::Bytes);
+                all.push(EntryWrite { bucket, key, value, expires_at: expires_at.map(at) });
             }
-            storage.write_entries(&tenant(of), &all).await.unwrap();
+            storage.write_entries(&tenant(of), &all, now).await.unwrap();
         }
         Step::Add(place, key, delta, ttl) => {
             let expires_at = ttl.map(|ttl| at(model.now + ttl));

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::*;
 
 /// Two hosts, where there may be two.
-async fn hosts(ground: &Ground) -> (Storage, Storage) {
+pub(super) async fn hosts(ground: &Ground) -> (Storage, Storage) {
     let here = ground.open().await;
     let there = match &ground.place {
         Place::Sqlite(_) => here.clone(),
@@ -20,7 +20,7 @@ on_both! {
         let acme = tenant("acme");
         let bucket = shared(&acme);
         let expiring = |key: &str| EntryWrite { expires_at: Some(at(1000)), ..written(bucket, key, "5") };
-        storage.write_entries(&acme, &["gone", "renewed"].map(expiring)).await.unwrap();
+        storage.write_entries(&acme, &["gone", "renewed"].map(expiring), now()).await.unwrap();
         let database = ground.connect().await;
         let mut elsewhere = database.begin().await.unwrap();
         let renew = sqlx::query("UPDATE key_values SET expires_at = NULL WHERE key = $1").bind(b"renewed".to_vec());
@@ -103,7 +103,7 @@ on_both! {
                     if task % 3 == 0 {
                         writes.reverse();
                     }
-                    storage.write_entries(&acme, &writes).await.unwrap();
+                    storage.write_entries(&acme, &writes, now()).await.unwrap();
                 }
             });
         }
