@@ -3,7 +3,7 @@
 use crate::kept::{self, Kept};
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::toolchains::{self, COMPONENTIZE_PY};
+use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY};
 
 /// Where codenode looks for them, beside the folder of its own program.
 const FOLDER: &str = "target/runners";
@@ -17,6 +17,9 @@ const PYTHON_SDK: &str = "runtime/runners/python/codenode";
 const PYTHON_REQUIREMENTS: &str = "runtime/runners/python/requirements.txt";
 const PYTHON_COPY: &str = "target/toolchains/python-runner";
 
+const JAVASCRIPT: &str = "runtime/runners/javascript/runner.js";
+const JAVASCRIPT_PARTS: &str = "runtime/runners/javascript/parts";
+
 /// `cargo xtask runners`
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
@@ -26,19 +29,22 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// Everything that building runners takes and that may be missing.
 pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.step("set-up: Python", || toolchains::python().map(drop))
+    steps.step("set-up: Python", || toolchains::python().map(drop))?;
+    steps.step("set-up: JavaScript", || toolchains::node().map(drop))
 }
 
 /// Every runner.
 pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.step("runners: Python", python)
+    steps.step("runners: Python", python)?;
+    steps.step("runners: JavaScript", javascript)
 }
 
 /// Their own logic by itself, and the components as they are.
 pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("tests of the runners: their logic", || {
         let (top, tests) = ("runtime/runners/python", "runtime/runners/python/tests");
-        unittest(Program::new("python3"), &["-t", top, "-s", tests])
+        unittest(Program::new("python3"), &["-t", top, "-s", tests])?;
+        Program::new("node").args(["--test", "runtime/runners/javascript/tests/"]).run()
     })?;
     let host = steps.step("set-up: a host for the runners", toolchains::wasmtime)?;
     steps
@@ -62,4 +68,13 @@ fn python() -> anyhow::Result<()> {
             .args(["-d", WIT, "-w", WORLD, "componentize", "-p", PYTHON_COPY, "-p", packages, "app", "-o"])
             .arg(draft))
     })
+}
+
+/// SpiderMonkey with `runtime/runners/javascript`.
+fn javascript() -> anyhow::Result<()> {
+    let (sources, made_with) = (&[JAVASCRIPT, JAVASCRIPT_PARTS, WIT], &[COMPONENTIZE_JS, BUILD_JAVASCRIPT]);
+    let runner = Kept { folder: FOLDER, name: "javascript.wasm", sources, made_with };
+    // It never takes requests, it only sends some.
+    runner
+        .make(|draft| Ok(toolchains::build_javascript()?.args([JAVASCRIPT, WIT, WORLD]).arg(draft).arg("fetch-event")))
 }

@@ -13,6 +13,8 @@ use crate::program::Program;
 pub(crate) const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 /// From npm; it brings SpiderMonkey.
 pub(crate) const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
+/// Its builder of components is a library; this is the program around it.
+pub(crate) const BUILD_JAVASCRIPT: &str = include_str!("build.mjs");
 /// From PyPI; its server speaks S3. Its own extra `server` would bring every other service of Amazon's too, which takes minutes.
 const MOTO: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 
@@ -73,6 +75,14 @@ pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
 pub(crate) fn node() -> anyhow::Result<PathBuf> {
     from_npm(COMPONENTIZE_JS, NODE_FOLDER)
+}
+
+/// What builds a component from JavaScript, still without its arguments.
+pub(crate) fn build_javascript() -> anyhow::Result<Program> {
+    // Node looks for packages beside the script.
+    let script = node()?.join("build.mjs");
+    fs::write(&script, BUILD_JAVASCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
+    Ok(Program::new("node").arg(script))
 }
 
 /// The folder that has `oidc-provider` in its `node_modules`, installed if it is not there.
