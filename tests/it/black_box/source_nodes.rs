@@ -28,13 +28,15 @@ def main(event, context):
     return {"statusCode": 200, "body": json.dumps(reply), "headers": {}}
 "#;
 
-/// Where compiled code is kept: that of the runner takes longer to make than all of these tests take, and is made once for them.
+/// Where compiled code is kept: that of the runners takes longer to make than all of these tests take, and is made once for them.
 static CACHE: LazyLock<String> = LazyLock::new(|| {
-    let shell = Shell::new();
-    let (file, cache) = (shell.home.path().join("main.py"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources"));
-    fs::write(&file, PRICE).unwrap();
-    let run = format!("run {} --event - --cache-dir {}", file.display(), cache.display());
-    shell.type_in(&run, &event("product_name", "speaker")).exits(0);
+    let (shell, cache) = (Shell::new(), Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources"));
+    for (name, source) in [("main.py", PRICE), ("main.mjs", PRICE_IN_JAVASCRIPT)] {
+        let file = shell.home.path().join(name);
+        fs::write(&file, source).unwrap();
+        let run = format!("run {} --event - --cache-dir {}", file.display(), cache.display());
+        shell.type_in(&run, &event("product_name", "speaker")).exits(0);
+    }
     cache.to_str().unwrap().to_owned()
 });
 
@@ -240,6 +242,58 @@ fn a_service_that_is_down_is_to_blame_for_itself() {
     deploy(&shell, &source, &format!("--grant http:http://{}", service.address));
     let (cause, detail, _) = broken(&server, &event("a", "b"));
     assert!(cause == "upstream_failed" && detail.contains("main.py:4 in handle"), "{cause}: {detail}");
+}
+
+/// The same shop in JavaScript.
+const PRICE_IN_JAVASCRIPT: &str = r#"import { kv } from "codenode";
+
+const PRICES = { speaker: 1500, powerbank: 1000 };
+
+function priceOf(product) {
+  if (!(product in PRICES)) throw new RangeError(`no ${product} here`);
+  return PRICES[product];
+}
+
+export async function handle(event) {
+  const product = event.entities.product_name[0].entity_value;
+  console.warn("price of", product);
+  if (product === "lucky") return { response: [`${Math.random()} ${crypto.randomUUID()}`] };
+  if (product === "counted") return { response: [`${kv.node().increment("asked", 1)}`] };
+  if (product === "asked") return { response: [(await (await fetch(event.env_variables.service)).json()).state] };
+  while (product === "endless");
+  return { status: true, response: [`The ${product} costs ₹${priceOf(product)}.`] };
+}
+"#;
+
+#[test]
+fn javascript_is_as_live_as_python() {
+    let (server, shell) = server();
+    let service = Service::http(|_| response(200, "content-type: application/json\r\n", b"{\"state\": \"packed\"}"));
+    let file = shell.home.path().join("main.mjs");
+    let deploy = |source: &str| {
+        fs::write(&file, source).unwrap();
+        let grants = format!("--grant kv:node --grant http:http://{}", service.address);
+        shell.type_in(&format!("deploy {} --node N --limit cpu_time=500ms {grants}", file.display()), b"")
+    };
+    deploy(PRICE_IN_JAVASCRIPT).exits(0);
+    let asking = |product: &str| event("product_name", product);
+    let answer = server.send("N", &asking("speaker"));
+    assert_eq!(answer.json()["response"], json!(["The speaker costs ₹1500."]), "{}", server.record(&answer));
+    let line = &server.record(&answer)["log"]["lines"][0];
+    assert_eq!((&line["text"], &line["level"]), (&json!("price of speaker"), &json!("warn")));
+    assert_eq!([said(&server, &asking("counted")), said(&server, &asking("counted"))], ["1", "2"]);
+    let drawn: BTreeSet<String> = (0..50).map(|_| said(&server, &asking("lucky"))).collect();
+    assert_eq!(drawn.len(), 50);
+    let mut asked: Value = serde_json::from_slice(&asking("asked")).unwrap();
+    asked["env_variables"] = json!({ "service": service.url("/") });
+    assert_eq!(said(&server, asked.to_string().as_bytes()), "packed");
+    let (cause, detail, record) = broken(&server, &asking("house"));
+    assert!(cause == "exception" && detail.contains("main.js:6 in priceOf: RangeError: no house here"), "{detail}");
+    assert!(record["log"].to_string().contains("main.js:17"), "{record}");
+    assert_eq!(broken(&server, &asking("endless")).0, "out_of_cpu");
+    let refused = deploy("export function handle(event) {\n  return = 1;\n}\n").exits(1).err();
+    assert!(refused.contains("main.js:2") && refused.contains("SyntaxError") && refused.contains('^'), "{refused}");
+    assert_eq!(said(&server, &asking("powerbank")), "The powerbank costs ₹1000.", "what was live is live");
 }
 
 #[test]
