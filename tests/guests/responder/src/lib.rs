@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
-use wasip2::io::streams::{OutputStream, StreamError};
+use wasip2::io::streams::OutputStream;
 
 /// As much as a stream takes at once.
 const CHUNK_BYTES: usize = 4096;
@@ -20,7 +20,10 @@ impl Guest for Responder {
         let event = read(&request);
         println!("asked with {} bytes", event.len());
         let event: Value = serde_json::from_slice(&event).unwrap_or_default();
-        let entity = |name: &str| event["entities"][name][0]["entity_value"].as_str().unwrap_or_default().to_owned();
+        let entity = |name: &str| {
+            let value = event.pointer(&format!("/entities/{name}/0/entity_value"));
+            value.and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
         match entity("way").as_str() {
             "" => respond(out, 200, &reply(&asked.to_string())),
             "status" => respond(out, entity("status").parse().unwrap_or(500), entity("says").as_bytes()),
@@ -59,11 +62,9 @@ fn read(request: &IncomingRequest) -> Vec<u8> {
     let mut bytes = Vec::new();
     let Ok(body) = request.consume() else { return bytes };
     if let Ok(stream) = body.stream() {
-        loop {
-            match stream.blocking_read(CHUNK_BYTES as u64) {
-                Ok(more) => bytes.extend(more),
-                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => break,
-            }
+        // Its end is an error too.
+        while let Ok(more) = stream.blocking_read(CHUNK_BYTES as u64) {
+            bytes.extend(more);
         }
     }
     bytes
