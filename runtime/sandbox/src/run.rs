@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use http::StatusCode;
-use model::{BotBreak, Cause, Event, Limits, Outcome, Reply, Run, Usage};
+use model::{Blame, BotBreak, Cause, Event, Limits, Outcome, Reply, Run, Usage};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
@@ -20,7 +21,7 @@ use crate::key_value::{KeyValue, KeyValueError, Write};
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
 use crate::state::{self, Change, Recalled};
-use crate::{Grants, Sandbox};
+use crate::{Grants, PrepareError, Sandbox};
 
 /// For which what a run wrote is waited for, however long it took itself.
 const LEAST_TIME_TO_KEEP: Duration = Duration::from_secs(1);
@@ -83,20 +84,33 @@ impl Sandbox {
     /// Has a runner make a program of a source, under these limits and without any grant.
     ///
     /// # Errors
-    /// What is wrong with the source, as the runner says it, or how its run ended.
-    pub(crate) async fn make_program(&self, runner: &Guest, source: &str, limits: &Limits) -> Result<Vec<u8>, String> {
+    /// [`PrepareError::Refused`] with what is wrong with the source, as the runner says it; [`PrepareError::Host`] where that could not be told.
+    pub(crate) async fn make_program(
+        &self,
+        runner: &Guest,
+        source: &str,
+        limits: &Limits,
+    ) -> Result<Vec<u8>, PrepareError> {
         let pace = Pace::start(self.0.lane.clone());
         let alive = Alive::new(&self.0.alive);
         let host = Host::new(*limits, Grants::default().into(), Arc::clone(&pace), Stdio::Quiet, alive);
         let mut store = self.store(host);
         let never = CancellationToken::new();
-        let broken = |bot_break: BotBreak| format!("cannot be compiled: {}", bot_break.detail);
+        let refused = |why: String| PrepareError::Refused(vec![format!("cannot be compiled: {why}")]);
+        // What is refused is remembered: what another try may change is not.
+        let failed = |why: String| PrepareError::Host(anyhow!("a source was not compiled: {why}"));
         match drive(&pace, limits.wall_time, runner.compile(&mut store, source), &never).await {
             Ended::Answered(Some(Ok(program))) => Ok(program),
-            Ended::Answered(Some(Err(why))) => Err(format!("cannot be compiled:\n{}", why.trim_end())),
-            Ended::Failed(failure) => Err(broken(explain(&failure, &mut store))),
-            Ended::OutOfTime => Err(broken(BotBreak::new(Cause::OutOfTime, failure::out_of_time(limits)))),
-            Ended::Answered(None) | Ended::Cancelled => Err("has no runner".to_owned()),
+            Ended::Answered(Some(Err(why))) => Err(refused(format!("\n{}", why.trim_end()))),
+            Ended::Failed(failure) => {
+                let bot_break = explain(&failure, &mut store);
+                Err(match bot_break.cause.blame() {
+                    Blame::Author | Blame::Limit | Blame::Upstream => refused(bot_break.detail),
+                    Blame::Host => failed(bot_break.detail),
+                })
+            }
+            Ended::OutOfTime => Err(failed(failure::out_of_time(limits))),
+            Ended::Answered(None) | Ended::Cancelled => Err(failed("it has no runner".to_owned())),
         }
     }
 

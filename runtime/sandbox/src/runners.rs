@@ -105,8 +105,9 @@ impl Sandbox {
         let runner = self.runner(source.language).await?;
         let turn = self.0.compiler.turn().await?;
         let code = self.code(&runner, &CancellationToken::new()).await;
-        let code = code.map_err(|unavailable| anyhow!("the runner of {:?} {}", source.language, unavailable.detail))?;
-        let bytes = self.make_program(&code, source.text, &COMPILE_LIMITS).await.map_err(refused)?;
+        let code =
+            code.map_err(|unavailable| anyhow!("the runner of {:?}: {}", source.language, unavailable.detail))?;
+        let bytes = self.make_program(&code, source.text, &COMPILE_LIMITS).await?;
         if bytes.len() > MAX_PROGRAM_BYTES {
             return Err(refused(format!(
                 "it becomes a program of {} bytes: the most is {MAX_PROGRAM_BYTES}",

@@ -102,3 +102,69 @@ impl<T: Clone> Former<T> {
         self.0.iter().map(|(_, one)| one)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Words(Vec<&'static str>);
+
+    impl Known for Words {
+        type Part = (TenantId, &'static str);
+
+        fn tenant((tenant, _): &Self::Part) -> &TenantId {
+            tenant
+        }
+
+        fn is_empty(&self) -> bool {
+            self.0.is_empty()
+        }
+
+        fn with(&self, parts: Vec<Self::Part>) -> Self {
+            Self(parts.into_iter().map(|(_, word)| word).collect())
+        }
+    }
+
+    fn tenant(name: &str) -> TenantId {
+        name.parse().unwrap()
+    }
+
+    fn words(all: &PerTenant<Words>, name: &str) -> Vec<&'static str> {
+        all.of(&tenant(name)).load().known.0.clone()
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_undoes_nothing() {
+        let all = PerTenant::<Words>::default();
+        let (acme, other) = (tenant("acme"), tenant("other"));
+        all.replace(None, 3, vec![(acme.clone(), "a"), (other.clone(), "b")]);
+        all.replace(Some(&acme), 5, vec![(acme.clone(), "c"), (acme.clone(), "d")]);
+        all.replace(None, 4, vec![(acme.clone(), "late"), (other.clone(), "new")]);
+        assert_eq!((words(&all, "acme"), words(&all, "other")), (vec!["c", "d"], vec!["new"]));
+    }
+
+    #[test]
+    fn whoever_holds_what_is_known_sees_it_go_and_come_and_nobody_is_kept_for_nothing() {
+        let all = PerTenant::<Words>::default();
+        let acme = tenant("acme");
+        all.replace(None, 1, vec![(acme.clone(), "a"), (tenant("other"), "b")]);
+        let held = all.of(&acme);
+        all.replace(None, 2, Vec::new());
+        assert_eq!(all.tenants().keys().collect::<Vec<_>>(), [&acme]);
+        all.replace(Some(&acme), 3, vec![(acme.clone(), "again")]);
+        assert_eq!(held.load().known.0, ["again"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_replaced_is_remembered_for_a_while() {
+        let former = Former::default().and(["a"]);
+        tokio::time::advance(REMEMBERED_TIME / 2).await;
+        let former = former.and(["b"]);
+        assert_eq!(former.iter().collect::<Vec<_>>(), [&"a", &"b"]);
+        tokio::time::advance(REMEMBERED_TIME / 2).await;
+        assert_eq!(former.and([]).iter().collect::<Vec<_>>(), [&"b"]);
+        let many = former.and(vec!["c"; 2 * MAX_FORMER]);
+        assert_eq!(many.iter().count(), MAX_FORMER);
+    }
+}
