@@ -140,7 +140,7 @@ mod tests {
         let (acme, other) = (tenant("acme"), tenant("other"));
         all.replace(None, 3, vec![(acme.clone(), "a"), (other.clone(), "b")]);
         all.replace(Some(&acme), 5, vec![(acme.clone(), "c"), (acme.clone(), "d")]);
-        all.replace(None, 4, vec![(acme.clone(), "late"), (other.clone(), "new")]);
+        all.replace(None, 4, vec![(acme, "late"), (other, "new")]);
         assert_eq!((words(&all, "acme"), words(&all, "other")), (vec!["c", "d"], vec!["new"]));
     }
 
