@@ -30,7 +30,7 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 17] = [
+const GUESTS: [Guest; 18] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
@@ -45,6 +45,7 @@ const GUESTS: [Guest; 17] = [
     Guest { package: "echo-command", target: PREVIEW_2, made: "echo-command.wasm", name: "echo-command-p2.wasm" },
     Guest { package: "product-price", target: PREVIEW_2, made: "product_price.wasm", name: "product-price-p2.wasm" },
     Guest { package: "otp-verify", target: PREVIEW_2, made: "otp_verify.wasm", name: "otp-verify.wasm" },
+    Guest { package: "reaching", target: PREVIEW_2, made: "reaching.wasm", name: "reaching.wasm" },
     Guest { package: "keeper", target: PREVIEW_2, made: "keeper.wasm", name: "keeper.wasm" },
     Guest { package: "configured", target: PREVIEW_2, made: "configured.wasm", name: "configured.wasm" },
     Guest { package: "responder", target: PREVIEW_2, made: "responder.wasm", name: "responder.wasm" },

@@ -106,6 +106,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("echo-command", &[]),
     ("price-command", &[]),
     ("long-reply", &["codenode"]),
+    ("reaching", &["codenode"]),
     ("codenode-bench", &["codenode-model", "codenode-sandbox"]),
     ("xtask", &[]),
 ];

@@ -28,12 +28,13 @@ pub struct Setup {
     name: &'static str,
     sandbox: String,
     nodes: String,
+    tenant: String,
 }
 
 impl Setup {
     /// A configuration of this name, without nodes.
     pub fn new(name: &'static str) -> Self {
-        Self { name, sandbox: String::new(), nodes: String::new() }
+        Self { name, sandbox: String::new(), nodes: String::new(), tenant: String::new() }
     }
 
     /// Adds a line to the section `[sandbox]`.
@@ -54,6 +55,16 @@ impl Setup {
         self
     }
 
+    /// Adds a line to the tenant's section.
+    #[must_use]
+    pub fn tenant(mut self, line: &str) -> Self {
+        if self.tenant.is_empty() {
+            self.tenant.push_str("[tenants.bench]\n");
+        }
+        let _ = writeln!(self.tenant, "{line}");
+        self
+    }
+
     /// Starts codenode so configured. Compiled code is kept from one start to the next in the folder that [`Setup::cache`] names.
     ///
     /// # Errors
@@ -62,7 +73,7 @@ impl Setup {
         self.start_managed(files, cores).map(|(process, _)| process)
     }
 
-    /// The same, and deploys an artifact to a node over the API, as its tenant would: the node comes from storage then.
+    /// The same, and deploys an artifact to a node over the API with these grants, as its tenant would: the node comes from storage then.
     ///
     /// # Errors
     /// See [`Process::start`]; or something is refused.
@@ -70,6 +81,7 @@ impl Setup {
         &self,
         node: &str,
         artifact: &Path,
+        grants: &[&str],
         files: &Files,
         cores: Cores,
     ) -> anyhow::Result<(Process, Management)> {
@@ -82,7 +94,10 @@ impl Setup {
         management.codenode(files, &["tenant", "create", "bench"], "")?;
         management.codenode(files, &["node", "create", node], "")?;
         management.codenode(files, &["secret", "set", node], SECRET)?;
-        management.codenode(files, &["deploy", &artifact.display().to_string(), "--node", node], "")?;
+        let artifact = artifact.display().to_string();
+        let grants = grants.iter().flat_map(|grant| ["--grant", grant]);
+        let deploy: Vec<&str> = ["deploy", &artifact, "--node", node].into_iter().chain(grants).collect();
+        management.codenode(files, &deploy, "")?;
         Ok((process, management))
     }
 
@@ -92,11 +107,12 @@ impl Setup {
         let config = files.scratch.join(format!("{}.toml", self.name));
         let text = format!(
             "[front_door]\nlisten = \"127.0.0.1:{port}\"\n[management]\nlisten = \"{}\"\ntoken = \"{TOKEN}\"\n\
-             [storage]\ndirectory = \"{}\"\n[sandbox]\ncache_directory = \"{}\"\n{}[quota]\nruns = 1024\n[log]\nlevel = \"warn\"\n{}",
+             [storage]\ndirectory = \"{}\"\n[sandbox]\ncache_directory = \"{}\"\n{}[quota]\nruns = 1024\n[log]\nlevel = \"warn\"\n{}{}",
             management.0,
             self.state(files).display(),
             Self::cache(files).display(),
             self.sandbox,
+            self.tenant,
             self.nodes
         );
         fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
@@ -140,7 +156,11 @@ impl Management {
         Ok(answer)
     }
 
-    fn codenode(&self, files: &Files, arguments: &[&str], input: &str) -> anyhow::Result<()> {
+    /// Types a command of codenode's, with this on its standard input.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn codenode(&self, files: &Files, arguments: &[&str], input: &str) -> anyhow::Result<()> {
         let mut command = Command::new(&files.codenode);
         command
             .args(arguments)

@@ -28,6 +28,9 @@ pub const NODE: &str = "PRODUCT_PRICE";
 /// The node that answers with as many messages as it is asked for.
 pub const LONG_NODE: &str = "LONG_REPLY";
 
+/// The node that asks a service and its store.
+pub const REACH_NODE: &str = "REACHING";
+
 /// What was built before the bench began.
 pub struct Files {
     /// The program `codenode`, as an operator runs it.

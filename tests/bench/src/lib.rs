@@ -10,6 +10,7 @@ pub mod load;
 pub mod machine;
 pub mod price;
 pub mod process;
+pub mod reach;
 pub mod report;
 pub mod scenario;
 

@@ -5,6 +5,7 @@ mod density;
 mod memory;
 mod neighbour;
 mod open_loop;
+mod reach;
 mod size;
 mod soak;
 mod stored;
@@ -40,6 +41,8 @@ pub enum Scenario {
     Size,
     /// A node that was deployed over the API against one of the configuration file
     Stored,
+    /// One request to a service and one entry looked up, against the same done natively
+    Reach,
     /// The same load for minutes: does memory grow?
     Soak,
 }
@@ -75,6 +78,7 @@ impl Scenario {
             Self::Memory => memory::measure(stage, figures),
             Self::Size => size::measure(stage, figures),
             Self::Stored => stored::measure(stage, figures),
+            Self::Reach => reach::measure(stage, figures),
             Self::Soak => soak::measure(stage, figures),
         }
     }

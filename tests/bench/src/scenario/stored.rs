@@ -26,7 +26,8 @@ pub(super) fn measure(stage: &Stage<'_>, figures: &mut Figures) -> anyhow::Resul
         let configured = Setup::new("configured").node(NODE, &guest, "").start(stage.files, Cores::First)?;
         one(stage, CODENODE, &configured, figures)?;
         configured.stop()?;
-        let (stored, management) = Setup::new("stored").start_and_deploy(NODE, &guest, stage.files, Cores::First)?;
+        let (stored, management) =
+            Setup::new("stored").start_and_deploy(NODE, &guest, &[], stage.files, Cores::First)?;
         let before = management.database_reads()?;
         let events = one(stage, CODENODE_STORED, &stored, figures)?;
         let reads = management.database_reads()? - before;
