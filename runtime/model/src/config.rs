@@ -5,7 +5,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::text::written_as_text;
 use crate::{Actor, NodeId};
@@ -22,9 +24,8 @@ pub struct ConfigKey(String);
 
 /// A value of a handler's configuration: a text, a number that 64 bits hold, a boolean, a list or an object; no `null`. Handlers read texts as they
 /// are, and all else as JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
-#[schema(value_type = Value, examples(25))]
 pub struct ConfigValue(Value);
 
 /// What a revision's handlers read of their configuration instead of what the node and the tenant have there.
@@ -121,6 +122,21 @@ impl TryFrom<Value> for ConfigValue {
         Ok(Self(value))
     }
 }
+
+impl PartialSchema for ConfigValue {
+    fn schema() -> RefOr<Schema> {
+        let kinds = [Type::String, Type::Number, Type::Boolean, Type::Array, Type::Object];
+        Object::builder()
+            .schema_type(SchemaType::from_iter(kinds))
+            .description(Some(
+                "What handlers read of their configuration: a text as it is, and all else as JSON. There is no `null`.",
+            ))
+            .examples([25])
+            .into()
+    }
+}
+
+impl ToSchema for ConfigValue {}
 
 fn holds_nul(value: &Value) -> bool {
     match value {

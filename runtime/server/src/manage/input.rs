@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
 use model::{ArtifactId, ConfigKey, ConnectionName, MessageKey, NodeId, RevisionNumber, TenantId};
-use sandbox::source::{Language, MAX_SOURCE_BYTES};
+use sandbox::source::Language;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, SchemaType, Type};
@@ -189,11 +189,12 @@ impl<S: Send + Sync> FromRequest<S> for Artifact {
 
 impl Input for Artifact {
     fn describe(draft: &mut Draft) {
-        let bytes =
-            Object::builder().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
-        draft.reads("application/octet-stream", bytes);
-        let text = || Object::builder().schema_type(Type::String).max_length(Some(MAX_SOURCE_BYTES));
-        SOURCES.iter().for_each(|(media_type, _)| draft.reads(media_type, text()));
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        let bytes = Object::builder().schema_type(Type::String).format(Some(format)).build();
+        // Any bytes may be a text: what a source is only its language knows.
+        for media_type in SOURCES.iter().map(|(media_type, _)| *media_type).chain(["application/octet-stream"]) {
+            draft.reads(media_type, bytes.clone());
+        }
         draft.fails(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE]);
     }
 }
