@@ -10,6 +10,7 @@ mod deliveries;
 mod descriptors;
 mod directory;
 pub mod egress;
+mod hop;
 mod keep;
 mod key_values;
 mod listen;

@@ -3,10 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
-};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use model::{ConnectionSettings, Scheme};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -16,23 +13,9 @@ use uuid::Uuid;
 
 use super::no_credential;
 use super::oauth2::Tokens;
+use crate::hop::OF_A_HOP;
 use crate::redaction::{Redactor, is_long};
 use crate::signature::{Secret, sign};
-
-/// Headers that say how a message is framed or routed: they are the client's.
-const NOT_OURS: [HeaderName; 11] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    EXPECT,
-    FORWARDED,
-    HOST,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    VIA,
-];
 
 /// How requests of a connection prove who asks.
 pub(crate) enum Credential {
@@ -81,7 +64,7 @@ impl Credential {
             model::Credential::Header { header, prefix } => {
                 let name =
                     HeaderName::try_from(header.as_str()).map_err(|_| format!("`{header}` is no header's name"))?;
-                if NOT_OURS.contains(&name) {
+                if OF_A_HOP.contains(&name) {
                     return Err(format!("the header {name} says how a request is framed or routed, and holds no key"));
                 }
                 Self::Header(Header::new(name, &format!("{prefix}{secret}"), hidden())?)
