@@ -6,6 +6,7 @@ It serves `wasi:logging`, `wasi:config` and `wasi:keyvalue` itself, and WASI wit
 import json
 import os
 import time
+import unittest
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,6 +86,22 @@ class Runner:
 
 class Broken(Exception):
     """There is no reply, or no program; its text says why."""
+
+
+class Case(unittest.TestCase):
+    """Tests of one runner."""
+
+    runner: Runner
+
+    def assert_breaks(self, source: str, error: str, world: World | None = None) -> None:
+        with self.assertRaises(Broken) as broken:
+            self.runner.run(source, world=world)
+        self.assertEqual(str(broken.exception), error)
+
+    def assert_refused(self, source: str, *lines: str) -> None:
+        with self.assertRaises(Broken) as broken:
+            self.runner.compile(source)
+        self.assertEqual(str(broken.exception), "\n".join(lines))
 
 
 class _Lines:

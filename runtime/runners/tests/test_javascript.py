@@ -3,8 +3,9 @@
 import json
 import unittest
 
+import host
 import service
-from host import Broken, Runner, World
+from host import Runner, World
 
 RUNNER = Runner("javascript.wasm")
 SERVICE = service.start()
@@ -19,16 +20,8 @@ def value_of(expression: str, setup: str = "", world: World | None = None) -> ob
     return run(f"{setup}\nexport async function handle(event) {{ return {{ value: {expression} }}; }}\n", world=world)["value"]
 
 
-class Case(unittest.TestCase):
-    def assert_breaks(self, source: str, error: str, world: World | None = None) -> None:
-        with self.assertRaises(Broken) as broken:
-            RUNNER.run(source, world=world)
-        self.assertEqual(str(broken.exception), error)
-
-    def assert_refused(self, source: str, *lines: str) -> None:
-        with self.assertRaises(Broken) as broken:
-            RUNNER.compile(source)
-        self.assertEqual(str(broken.exception), "\n".join(lines))
+class Case(host.Case):
+    runner = RUNNER
 
 
 class Compile(Case):
