@@ -30,12 +30,12 @@ pub(crate) fn read_artifact(path: &Path) -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 /// If its cache cannot be made or its memory not be reserved.
-pub(crate) fn sandbox(cache_dir: Option<PathBuf>) -> anyhow::Result<Sandbox> {
+pub(crate) fn sandbox(cache_dir: Option<PathBuf>, runners: Option<PathBuf>) -> anyhow::Result<Sandbox> {
     Sandbox::new(Config {
         cache_dir: cache_dir.map_or_else(default_cache_dir, Ok)?,
         compiler: env::current_exe().context("cannot find the path of this program")?,
         compile_limits: sandbox::compile::Limits::default(),
-        runners: env::var_os("CODENODE_RUNNERS").map(PathBuf::from),
+        runners,
         runs: 1,
         loaded: 1,
         loaded_bytes: DEFAULT_LOADED_BYTES,

@@ -61,6 +61,9 @@ pub(crate) struct Run {
     /// What messages say, for the grant `kv:messages`: a file as `codenode message export` writes it [default: as in --entries]
     #[arg(long, value_name = "FILE")]
     messages: Option<PathBuf>,
+    /// Where the runners of sources are [default: a folder `runners` beside this program]
+    #[arg(long, env = "CODENODE_RUNNERS", value_name = "FOLDER")]
+    runners: Option<PathBuf>,
     /// Where compiled code is kept [default: codenode in the user's cache folder]
     #[arg(long, env = "CODENODE_CACHE_DIR", value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -76,12 +79,12 @@ impl Run {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let fresh = tempfile::tempdir()?;
         let grants = runtime.block_on(self.granted(self.entries.as_deref().unwrap_or(fresh.path())))?;
-        let sandbox = local::sandbox(self.cache_dir)?;
+        let sandbox = local::sandbox(self.cache_dir, self.runners)?;
         let prepared = runtime.block_on(sandbox.prepare(&artifact)).map_err(|error| match error {
             PrepareError::Refused(problems) => {
                 anyhow!("codenode refuses {}:\n  - it {}", self.artifact.display(), problems.join("\n  - it "))
             }
-            PrepareError::Busy | PrepareError::Host(_) => error.into(),
+            PrepareError::Busy | PrepareError::NoRunner(..) | PrepareError::Host(_) => error.into(),
         })?;
         let mut run = runtime.block_on(sandbox.run(&prepared, &event, &limits, &grants, &CancellationToken::new()));
         grants.redact(&mut run);

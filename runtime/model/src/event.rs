@@ -137,7 +137,7 @@ impl Event {
             None => push_member(&mut json, of.field(), &object),
         }
         json.push_str(after.get(own.map_or(0, str::len)..).unwrap_or_default());
-        Ok(Some(Self { text: json, ..self.clone() }))
+        Ok(Some(Self { text: json, headers: self.headers.clone(), run: self.run.clone() }))
     }
 }
 

@@ -49,7 +49,7 @@ use loaded::{Budget, Shelf};
 use pace::SlowLane;
 use prepared::{Guest, LoadError};
 use runners::Runners;
-use source::Source;
+use source::{Language, Source};
 
 /// Refusals that are remembered, so that the same bytes are not compiled again and again.
 const MAX_REFUSALS: usize = 1_000;
@@ -77,7 +77,7 @@ pub struct Config {
     pub runners: Option<PathBuf>,
     /// The limits of one compilation.
     pub compile_limits: compile::Limits,
-    /// Runs at once; each has its place in the pool reserved.
+    /// Runs at once; each has its place in the pool reserved. Whoever makes a program of a source takes one as well, one at a time.
     pub runs: u32,
     /// Artifacts whose code is loaded at once, at most [`MAX_LOADED`]. The least recently used makes room for the next; what has to go
     /// while it runs stays until its runs are over, so `runs` more may be loaded for a while.
@@ -118,6 +118,9 @@ pub enum PrepareError {
     /// Too many artifacts wait for the compiler.
     #[error("too many artifacts wait to be compiled; try again in a minute")]
     Busy,
+    /// There is nothing on this host that runs sources of a language: which, and where it was looked for, for the operator.
+    #[error("this host has nothing that runs {0}: {1}")]
+    NoRunner(Language, String),
     /// A fault of this host.
     #[error(transparent)]
     Host(#[from] anyhow::Error),

@@ -7,9 +7,10 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use bytesize::ByteSize;
 use model::{ArtifactId, Limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
@@ -51,24 +52,23 @@ impl Runners {
     }
 
     /// The runner's bytes.
-    fn read(&self, language: Language) -> anyhow::Result<Vec<u8>> {
+    fn read(&self, language: Language) -> Result<Vec<u8>, PrepareError> {
         let file = format!("{}.wasm", language.name());
-        let beside =
-            env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned)).unwrap_or_default();
-        let places = match &self.folder {
-            Some(folder) => vec![folder.clone()],
-            None => USUAL_PLACES.map(|place| beside.join(place)).to_vec(),
-        };
-        let found = places.iter().map(|place| place.join(&file)).find(|path| path.is_file());
-        let path = found.with_context(|| {
+        let places = self.places();
+        let Some(path) = places.iter().map(|place| place.join(&file)).find(|path| path.is_file()) else {
             let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-            format!(
-                "there is no runner for {language:?} here: no {file} in {}; `cargo xtask runners` builds it, and CODENODE_RUNNERS or \
-                 `sandbox.runners` says where it is",
-                places.join(" or ")
-            )
-        })?;
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+            let advice = "`cargo xtask runners` builds it, and CODENODE_RUNNERS or `sandbox.runners` says where it is";
+            return Err(PrepareError::NoRunner(language, format!("no {file} in {}; {advice}", places.join(" or "))));
+        };
+        Ok(fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?)
+    }
+
+    fn places(&self) -> Vec<PathBuf> {
+        let beside = || env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+        match &self.folder {
+            Some(folder) => vec![folder.clone()],
+            None => USUAL_PLACES.map(|place| beside().unwrap_or_default().join(place)).to_vec(),
+        }
     }
 }
 
@@ -105,16 +105,11 @@ impl Sandbox {
         let runner = self.runner(source.language).await?;
         let turn = self.0.compiler.turn().await?;
         let code = self.code(&runner, &CancellationToken::new()).await;
-        let code =
-            code.map_err(|unavailable| anyhow!("the runner of {:?}: {}", source.language, unavailable.detail))?;
-        let bytes = self.make_program(&code, source.text, &COMPILE_LIMITS).await?;
-        if bytes.len() > MAX_PROGRAM_BYTES {
-            return Err(refused(format!(
-                "it becomes a program of {} bytes: the most is {MAX_PROGRAM_BYTES}",
-                bytes.len()
-            )));
-        }
-        let program = Program { runner: runner.artifact(), bytes };
+        let code = code.map_err(|unavailable| anyhow!("the runner of {}: {}", source.language, unavailable.detail))?;
+        let began = Instant::now();
+        let made = self.make_program(&code, source.text, &COMPILE_LIMITS).await.and_then(must_be_small);
+        self.0.compiler.count(&made, began.elapsed());
+        let program = Program { runner: runner.artifact(), bytes: made? };
         let (draft, mut file) = self.0.cache.draft(id).context("cannot write a program")?;
         program.write(&mut file).context("cannot write a program")?;
         self.0.cache.keep(id, &draft, inspection)?;
@@ -157,6 +152,12 @@ impl Program {
     }
 }
 
-fn refused(problem: String) -> PrepareError {
-    PrepareError::Refused(vec![problem])
+fn must_be_small(program: Vec<u8>) -> Result<Vec<u8>, PrepareError> {
+    if program.len() > MAX_PROGRAM_BYTES {
+        let (size, most) = (ByteSize(program.len() as u64), ByteSize(MAX_PROGRAM_BYTES as u64));
+        return Err(PrepareError::Refused(vec![format!(
+            "becomes a program of {size}; the limit is {most}: shorten it"
+        )]));
+    }
+    Ok(program)
 }

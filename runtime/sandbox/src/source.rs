@@ -1,6 +1,7 @@
 //! Handlers that are kept as source. As an artifact, a source is an empty WebAssembly module with the text in a custom section, so that all that is
 //! uploaded is of one kind, and what a revision runs is the very text that its author wrote.
 
+use std::fmt;
 use std::path::Path;
 use std::str;
 
@@ -27,6 +28,15 @@ pub enum Language {
 pub(crate) struct Source<'a> {
     pub(crate) language: Language,
     pub(crate) text: &'a str,
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+        })
+    }
 }
 
 impl Language {

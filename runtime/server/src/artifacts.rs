@@ -79,7 +79,9 @@ async fn prepare_one(path: &Path, bytes: &[u8], sandbox: &Sandbox) -> Result<Arc
         Err(PrepareError::Refused(problems)) => {
             Err(problems.into_iter().map(|problem| format!("the artifact {} {problem}", path.display())).collect())
         }
-        Err(error @ PrepareError::Busy) => Err(vec![format!("{}: {error}", path.display())]),
+        Err(error @ (PrepareError::Busy | PrepareError::NoRunner(..))) => {
+            Err(vec![format!("{}: {error}", path.display())])
+        }
         Err(PrepareError::Host(error)) => {
             Err(vec![format!("{} could not be prepared: {error:#}; send SIGHUP to try again", path.display())])
         }

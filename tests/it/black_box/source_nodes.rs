@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::hosts::{NODE, Shared};
 use super::http;
@@ -347,6 +348,53 @@ fn what_runs_sources_is_nothing_to_upload() {
     let line = format!("deploy {} --node N", runner.display());
     let refused = shell.type_in(&line, b"").exits(1).err();
     assert!(refused.contains("is a runner of codenode's own: upload the source"), "{refused}");
+}
+
+#[test]
+fn a_source_is_compiled_though_every_run_of_the_host_is_taken() {
+    let server =
+        Server::start(&format!("{}runs = 1\n[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n", sandbox()));
+    let shell = Shell::of(&server);
+    shell.does("tenant create acme");
+    shell.does("node create N");
+    shell.type_in("secret set N", SECRET.as_bytes()).exits(0);
+    let (asked, answered) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let service = {
+        let (asked, answered) = (Arc::clone(&asked), Arc::clone(&answered));
+        Service::http(move |_| {
+            asked.wait();
+            answered.wait();
+            response(200, "", b"\"here\"")
+        })
+    };
+    let waits = format!(
+        "import requests\n\ndef handle(event):\n    return {{'response': [requests.get('http://{}/').json()]}}\n",
+        service.address
+    );
+    deploy(&shell, &waits, &format!("--grant http:http://{}", service.address));
+    thread::scope(|scope| {
+        let run = scope.spawn(|| server.send("N", &event("a", "b")));
+        asked.wait();
+        deploy(&shell, PRICE, "");
+        answered.wait();
+        assert_eq!(run.join().unwrap().json()["response"], json!(["here"]));
+    });
+    assert_eq!(said(&server, &event("product_name", "speaker")), "The speaker costs ₹1500.");
+}
+
+#[test]
+fn a_server_without_a_runner_says_so_and_serves_all_else() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(&format!("[sandbox]\nrunners = {:?}\n", folder.path()));
+    let shell = Shell::of(&server);
+    shell.does("tenant create acme");
+    shell.does("node create N");
+    shell.type_in("secret set N", SECRET.as_bytes()).exits(0);
+    let refused = shell.type_in(&deploy_line(&shell, PRICE, ""), b"").exits(1).err();
+    assert!(refused.contains("is Python, which this server has nothing to run with: have its operator"), "{refused}");
+    assert!(!refused.contains(folder.path().to_str().unwrap()), "a tenant is not told where: {refused}");
+    shell.does(&format!("deploy {} --node N", guest("product-price").display()));
+    assert_eq!(server.send("N", &event("product_name", "speaker")).status, 200);
 }
 
 #[test]

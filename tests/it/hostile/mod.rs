@@ -10,6 +10,7 @@ mod isolation;
 mod loading;
 mod output;
 mod resources;
+mod runners;
 mod smith;
 mod uploads;
 

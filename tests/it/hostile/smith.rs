@@ -72,7 +72,9 @@ fn live(house: &House, tally: &mut Tally, seed: u64, artifact: &[u8]) {
             assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.is_empty()), "seed {seed}");
             return *tally.entry("prepared: refused".into()).or_default() += 1;
         }
-        Err(error @ (PrepareError::Busy | PrepareError::Host(_))) => panic!("seed {seed}: {error:?}"),
+        Err(error @ (PrepareError::Busy | PrepareError::NoRunner(..) | PrepareError::Host(_))) => {
+            panic!("seed {seed}: {error:?}")
+        }
     };
     let run = house.run(&prepared, &LIMITS);
     let end = match &run.outcome {

@@ -132,12 +132,12 @@ impl Compiler {
         Compilations { waiting: MAX_WAITING.saturating_sub(waiting), under_way: 1_usize.saturating_sub(turn), ..done }
     }
 
-    fn count(&self, judged: &Result<(), PrepareError>, time: Duration) {
+    pub(crate) fn count<T>(&self, judged: &Result<T, PrepareError>, time: Duration) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         match judged {
-            Ok(()) => done.compiled += 1,
+            Ok(_) => done.compiled += 1,
             Err(PrepareError::Refused(_)) => done.refused += 1,
-            Err(PrepareError::Busy | PrepareError::Host(_)) => done.failed += 1,
+            Err(PrepareError::Busy | PrepareError::NoRunner(..) | PrepareError::Host(_)) => done.failed += 1,
         }
         done.time += time;
     }

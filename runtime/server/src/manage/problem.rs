@@ -198,6 +198,12 @@ impl From<PrepareError> for Problem {
         match error {
             PrepareError::Refused(problems) => Self::refused(problems),
             PrepareError::Busy => Self::busy(error.to_string()),
+            PrepareError::NoRunner(language, _) => {
+                let problem = format!(
+                    "is {language}, which this server has nothing to run with: have its operator install what runs it"
+                );
+                Self { cause: Some(error.to_string()), ..Self::refused(vec![problem]) }
+            }
             PrepareError::Host(error) => {
                 let text = format!("{error:#}");
                 let is_full =
