@@ -2,11 +2,15 @@
 //!
 //! A run gets its first slice at once. From its first tick on it gives its turn back at every tick and queues, first come first
 //! served, for one of few permits, so that runs which never end share what the short ones leave.
+//!
+//! CPU time is the sum of a run's polls. From its first tick on they are timed by the thread's own clock, so that nobody is to blame for a machine
+//! that had no core for him; before, by the clock on the wall, which costs no system call.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The first slice, in ticks: nearly every handler ends within it and never meets the slow lane.
@@ -40,8 +44,10 @@ pub(crate) struct Pace {
     started: Instant,
     /// CPU time of the polls that are over, in nanoseconds.
     spent: AtomicU64,
-    /// When the present poll began, in nanoseconds since `started`.
+    /// When the present poll began, in nanoseconds of [`Pace::now`].
     poll_began: AtomicU64,
+    /// Whether a tick has come.
+    is_long: AtomicBool,
     lane: SlowLane,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
 }
@@ -52,6 +58,7 @@ impl Pace {
             started: Instant::now(),
             spent: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            is_long: AtomicBool::new(false),
             lane,
             turn: Mutex::new(None),
         })
@@ -67,9 +74,12 @@ impl Pace {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
 
-    /// The sum of the polls, the present one included; only to be asked from within a poll.
-    pub(crate) fn cpu_time_so_far(&self) -> Duration {
-        self.cpu_time() + Duration::from_nanos(self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed)))
+    /// A tick has come: what was computed so far, the present poll included. Only to be asked from within a poll.
+    pub(crate) fn tick(&self) -> Duration {
+        self.count_poll();
+        self.is_long.store(true, Ordering::Relaxed);
+        self.resume();
+        self.cpu_time()
     }
 
     /// A poll of the run begins.
@@ -80,8 +90,7 @@ impl Pace {
     /// A poll of the run is over. Between polls it holds no turn: whoever computes needs it more. Nor does a run that has ended, whose stopwatch may be
     /// kept by a request that its service never takes.
     pub(crate) fn pause(&self) {
-        let poll = self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed));
-        self.spent.fetch_add(poll, Ordering::Relaxed);
+        self.count_poll();
         self.give_turn_back();
     }
 
@@ -103,9 +112,25 @@ impl Pace {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    fn count_poll(&self) {
+        let poll = self.now().saturating_sub(self.poll_began.load(Ordering::Relaxed));
+        self.spent.fetch_add(poll, Ordering::Relaxed);
     }
+
+    /// By the clock that counts for this run, in nanoseconds.
+    fn now(&self) -> u64 {
+        if self.is_long.load(Ordering::Relaxed) { thread_time() } else { nanos(self.started.elapsed()) }
+    }
+}
+
+/// What this thread has computed.
+fn thread_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    nanos(Duration::try_from(time).unwrap_or_default())
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -148,6 +173,22 @@ mod tests {
         pace.pause();
         assert!(pace.wall_time() >= Duration::from_millis(20));
         assert!(pace.cpu_time() < Duration::from_millis(10), "{:?}", pace.cpu_time());
+    }
+
+    #[test]
+    fn a_long_run_is_not_to_blame_for_a_machine_that_stands_still() {
+        let pace = Pace::start(SlowLane::new(1));
+        pace.resume();
+        let (at_first, began) = (pace.tick(), Instant::now());
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(pace.tick() - at_first < Duration::from_millis(10), "{:?}", pace.tick());
+        while began.elapsed() < Duration::from_millis(60) {
+            std::hint::spin_loop();
+        }
+        let computed = pace.tick() - at_first;
+        assert!(computed > Duration::ZERO && computed <= began.elapsed(), "{computed:?}");
+        pace.pause();
+        assert!(pace.cpu_time() >= computed);
     }
 
     async fn futures_poll(mut future: std::pin::Pin<&mut impl Future<Output = ()>>) -> std::task::Poll<()> {

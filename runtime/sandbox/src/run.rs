@@ -130,7 +130,7 @@ impl Sandbox {
 /// What happens at a tick to a run that is still computing: it dies of its limits, or it queues for its next turn.
 fn at_tick(store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline> {
     let host = store.data();
-    if host.pace.cpu_time_so_far() >= host.limits.cpu_time {
+    if host.pace.tick() >= host.limits.cpu_time {
         return Err(Stop::OutOfCpu.into());
     }
     if host.calls_exceeded() {
