@@ -6,10 +6,11 @@ Everything that this imports is in the component's image, and nothing can be imp
 import wit_world
 from componentize_py_types import Err
 
-from codenode_runner import image
+# First what every run uses, so that it lies together in memory: a run writes to half as many pages.
 from codenode_runner import handler, program
 from codenode_runner.failures import Failed
 from codenode_runner.logs import HostHandler
+from codenode_runner import image
 
 
 class WitWorld(wit_world.WitWorld):

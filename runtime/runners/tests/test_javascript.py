@@ -1,5 +1,7 @@
 """The runner for JavaScript, as the component that it is."""
 
+import hashlib
+import hmac
 import json
 import unittest
 
@@ -106,6 +108,17 @@ class Runs(Case):
             value_of("[new TextDecoder().decode(new TextEncoder().encode('ü')), new URL('/b?c=1', 'https://a.example').href, btoa(atob('YWI=')), structuredClone({ a: 1 }).a]"),
             ["ü", "https://a.example/b?c=1", "YWI=", 1],
         )
+
+    def test_digests_and_signatures_are_the_webs(self) -> None:
+        bytes_of = "const bytes = (text) => new TextEncoder().encode(text); const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, '0')).join('');"
+        digest = hashlib.sha256("₹1500".encode()).hexdigest()
+        self.assertEqual(value_of("hex(await crypto.subtle.digest('SHA-256', bytes('₹1500')))", bytes_of), digest)
+        key = "await crypto.subtle.importKey('raw', bytes('key'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])"
+        signature = hmac.new(b"key", b"order 7", "sha256").hexdigest()
+        self.assertEqual(value_of(f"hex(await crypto.subtle.sign('HMAC', {key}, bytes('order 7')))", bytes_of), signature)
+        signed = f"await crypto.subtle.sign('HMAC', {key}, bytes('order 7'))"
+        for text, verdict in (("order 7", True), ("order 8", False)):
+            self.assertEqual(value_of(f"await crypto.subtle.verify('HMAC', {key}, {signed}, bytes('{text}'))", bytes_of), verdict)
 
     def test_the_console_leads_to_the_log(self) -> None:
         world = World()

@@ -5,6 +5,7 @@ A run starts from the image, so what is imported here costs it nothing; and ther
 
 import asyncio
 import codecs
+import gc
 import encodings.aliases
 import importlib
 import io
@@ -52,6 +53,9 @@ _LEFT_OUT = re.compile(
     r"|_pyrepl|_ios_support|asyncio\.(windows|__main__)|.*\.__main__|.*\.tests?(\..*)?|unittest\.__main__"
 )
 
+#: What fills the holes in memory.
+_FILLING: list[object] = []
+
 _EXERCISE = '''
 import json, re
 from datetime import datetime
@@ -74,6 +78,7 @@ def prepare(log_handler: logging.Handler) -> None:
     _send_logs(log_handler)
     _exercise()
     _forget_the_file_system()
+    _settle_memory()
 
 
 def _import_the_standard_library() -> None:
@@ -183,3 +188,18 @@ def _forget_the_file_system() -> None:
     sys.path.clear()
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
+
+
+def _settle_memory() -> None:
+    """Fills the holes in memory, for good, so that what a run makes lies together; and nothing of the image is garbage that a run would look for.
+    Each page that a run writes to costs it 3 us, and there are a third fewer."""
+    gc.collect()
+    top = max(map(id, gc.get_objects()))
+    gc.freeze()
+    header = sys.getsizeof(b"")
+    for size in (*range(16, 513, 16), *(1 << bits for bits in range(10, 17))):
+        while True:
+            filling = bytes(size - header) if size > header else object()
+            _FILLING.append(filling)
+            if id(filling) > top:
+                break
