@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use bench::price::{self, EVENT, Key, SECRET};
 use criterion::{Criterion, criterion_group, criterion_main};
 use model::{Event, Limits, Outcome};
+use sandbox::source::artifact_of;
 use sandbox::{Config, DEFAULT_LOADED, DEFAULT_LOADED_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TICK, Grants, Sandbox};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -84,14 +85,18 @@ fn whole_runs(criterion: &mut Criterion) -> anyhow::Result<()> {
         runs: 8,
         loaded: DEFAULT_LOADED,
         loaded_bytes: DEFAULT_LOADED_BYTES,
-        runners: None,
+        runners: Some(built("runners")),
         stack_bytes: DEFAULT_STACK_BYTES,
         tick: DEFAULT_TICK,
     })?;
-    for (name, artifact) in
-        [("code node", "product-price"), ("code node with WASI", "product-price-p2"), ("command", "price-command")]
-    {
-        whole_run(criterion, &runtime, &sandbox, name, &guest(artifact))?;
+    for (name, artifact) in [
+        ("code node", guest("product-price")),
+        ("code node with WASI", guest("product-price-p2")),
+        ("command", guest("price-command")),
+        ("Python source", example("price-python/main.py")),
+        ("JavaScript source", example("price-javascript/main.js")),
+    ] {
+        whole_run(criterion, &runtime, &sandbox, name, &artifact)?;
     }
     Ok(())
 }
@@ -103,7 +108,7 @@ fn whole_run(
     name: &str,
     artifact: &Path,
 ) -> anyhow::Result<()> {
-    let prepared = runtime.block_on(sandbox.prepare(&std::fs::read(artifact)?))?;
+    let prepared = runtime.block_on(sandbox.prepare(&artifact_of(artifact, std::fs::read(artifact)?)))?;
     let (limits, cancelled) = (Limits::DEFAULT, CancellationToken::new());
     criterion.bench_function(&format!("whole run: {name}"), |bench| {
         bench.to_async(runtime).iter(|| async {
@@ -117,7 +122,15 @@ fn whole_run(
 }
 
 fn guest(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests").join(format!("{name}.wasm"))
+    built("guests").join(format!("{name}.wasm"))
+}
+
+fn built(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(folder)
+}
+
+fn example(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(file)
 }
 
 /// The program whose child compiles: built beside this bench.

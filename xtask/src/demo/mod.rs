@@ -11,7 +11,7 @@ use anyhow::bail;
 
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::{guests, targets};
+use crate::{guests, runners, targets};
 use scene::{Expected, Scene};
 use server::Server;
 use stage::Stage;
@@ -52,6 +52,8 @@ fn build() -> anyhow::Result<std::path::PathBuf> {
     let mut steps = Steps::default();
     steps.step("targets", targets::ensure)?;
     steps.step("guests", || guests::examples(&[targets::LEAN, targets::PREVIEW_1, targets::PREVIEW_2]))?;
+    runners::set_up(&mut steps)?;
+    runners::build(&mut steps)?;
     // The features that `cargo test --workspace` resolves, so that the two share what they build: all members' (`--workspace`) and
     // their dev-dependencies' (`--examples`: any test target counts them in, and of these there are none to build).
     steps.step("codenode, in the profile of the tests (not the release build)", || {
@@ -63,7 +65,7 @@ fn build() -> anyhow::Result<std::path::PathBuf> {
 /// Plays every scene; gives back how many did not come out as expected.
 fn tour(stage: &Stage, server: &Server) -> anyhow::Result<usize> {
     let mut surprises = 0;
-    println!("\n==> four nodes answer signed events");
+    println!("\n==> six nodes answer signed events, two of them as the source that somebody pasted");
     for (node, said) in scene::GOOD {
         let event = format!("examples/{node}/event.json").into();
         surprises +=

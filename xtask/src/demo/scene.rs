@@ -31,11 +31,13 @@ pub(crate) enum Expected {
 use Expected::{Breaks, Says};
 
 /// The nodes that answer, with a part of what they say to their example event.
-pub(crate) const GOOD: [(&str, &str); 4] = [
+pub(crate) const GOOD: [(&str, &str); 6] = [
     ("product-price", "The price of the speaker is ₹1500."),
     ("order-status", "Order 71 is on its way."),
     ("appointment", "23/12/2019 को 15:00 बजे मिलते हैं।"),
     ("echo-command", "You said: नमस्ते 😊"),
+    ("price-python", "The price of the speaker is ₹1500."),
+    ("price-javascript", "The price of the speaker is ₹1500."),
 ];
 
 /// What `order-tracker` says of the shop's only order, by the language of whoever asks.

@@ -13,7 +13,16 @@ use serde_json::{Value, json};
 use crate::guests;
 
 const FOLDER: &str = "target/demo";
-const NODES: [&str; 6] = ["product-price", "order-status", "order-tracker", "appointment", "echo-command", "naughty"];
+const NODES: [&str; 8] = [
+    "product-price",
+    "order-status",
+    "order-tracker",
+    "appointment",
+    "echo-command",
+    "price-python",
+    "price-javascript",
+    "naughty",
+];
 
 /// The folder of the tour, and the program that it shows.
 pub(crate) struct Stage {
@@ -100,8 +109,8 @@ format = "json"
 "#
     .to_owned();
     for node in NODES {
-        // Paths in the file start from its own folder.
-        let artifact = Path::new("..").join(guests::FOLDER.trim_start_matches("target/")).join(format!("{node}.wasm"));
+        // Paths in the file start from its own folder, which is two below.
+        let artifact = Path::new("../..").join(artifact(node));
         let _ = write!(
             text,
             "\n[tenants.demo.nodes.{node}]\nartifact = \"{}\"\nsecrets = [\"file:webhook.secret\"]\n",
@@ -113,6 +122,13 @@ format = "json"
     }
     let _ = write!(text, "\n[tenants.demo]\nprivate_networks = [\"{}/32\"]\n", shop.ip());
     text
+}
+
+/// What runs as a node: its source, where that is enough, or what is built of it.
+fn artifact(node: &str) -> PathBuf {
+    let folder = Path::new("examples").join(node);
+    let source = ["main.py", "main.js"].map(|name| folder.join(name)).into_iter().find(|source| source.exists());
+    source.unwrap_or_else(|| Path::new(guests::FOLDER).join(format!("{node}.wasm")))
 }
 
 /// Replaces a file by one that only this user can read.
