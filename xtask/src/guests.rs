@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::program::Program;
 use crate::steps::Steps;
 use crate::targets::{self, LEAN, PREVIEW_1, PREVIEW_2};
-use crate::{interpreters, toolchains};
+use crate::{commands, interpreters, toolchains};
 
 /// Where the tests look for guests.
 pub(crate) const FOLDER: &str = "target/guests";
@@ -62,13 +62,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
 pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("set-up: targets", targets::ensure)?;
     steps.step("set-up: Python", || toolchains::python().map(drop))?;
-    steps.step("set-up: JavaScript", || toolchains::node().map(drop))
+    steps.step("set-up: JavaScript", || toolchains::node().map(drop))?;
+    steps.step("set-up: Zig", || toolchains::zig().map(drop))?;
+    steps.step("set-up: Go", || toolchains::go().map(drop))?;
+    steps.step("set-up: AssemblyScript", || toolchains::assemblyscript().map(drop))
 }
 
 /// Every guest that the tests run.
 pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: the examples", || examples(&[LEAN, PREVIEW_1, PREVIEW_2]))?;
     steps.step("guests: one with line numbers", with_line_numbers)?;
+    steps.step("guests: commands in C, Go, Zig and AssemblyScript", commands::build)?;
     steps.step("guests: Python", interpreters::python)?;
     steps.step("guests: JavaScript", interpreters::javascript)
 }

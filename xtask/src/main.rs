@@ -3,6 +3,7 @@
 //! It only calls other programs. What it tests or shows lives in the other rooms, and nothing depends on it.
 
 mod bench;
+mod commands;
 mod demo;
 mod guests;
 mod http;
