@@ -32,7 +32,7 @@ struct Command {
     sources: &'static [&'static str],
 }
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 8] = [
     Command {
         language: Language::C,
         name: "price-c.wasm",
@@ -44,6 +44,18 @@ const COMMANDS: [Command; 4] = [
         language: Language::AssemblyScript,
         name: "price-assemblyscript.wasm",
         sources: &["examples/price-assemblyscript/main.ts"],
+    },
+    Command {
+        language: Language::C,
+        name: "conformance-c.wasm",
+        sources: &["tests/guests/conformance/main.c", "examples/price-c/jsmn.h"],
+    },
+    Command { language: Language::Go, name: "conformance-go.wasm", sources: &["tests/guests/conformance/main.go"] },
+    Command { language: Language::Zig, name: "conformance-zig.wasm", sources: &["tests/guests/conformance/main.zig"] },
+    Command {
+        language: Language::AssemblyScript,
+        name: "conformance-assemblyscript.wasm",
+        sources: &["tests/guests/conformance/main.ts"],
     },
 ];
 

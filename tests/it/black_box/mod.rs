@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod concurrency;
 mod config;
+mod conformance;
 mod connections;
 mod crashes;
 mod deliveries;
