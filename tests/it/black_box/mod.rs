@@ -4,6 +4,7 @@ mod answers;
 mod caller;
 mod cli;
 mod cluster;
+mod code_editor;
 mod concurrency;
 mod config;
 mod conformance;
