@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::program::Program;
 use crate::steps::Steps;
 use crate::targets::{self, LEAN, PREVIEW_1, PREVIEW_2};
-use crate::{commands, interpreters, toolchains};
+use crate::{commands, interpreters, third_party, toolchains};
 
 /// Where the tests look for guests.
 pub(crate) const FOLDER: &str = "target/guests";
@@ -81,6 +81,7 @@ pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: the examples", || examples(&[LEAN, PREVIEW_1, PREVIEW_2]))?;
     steps.step("guests: one with line numbers", with_line_numbers)?;
     steps.step("guests: commands in C, Go, Zig and AssemblyScript", commands::build)?;
+    steps.step("guests: programs of others", third_party::install)?;
     steps.step("guests: Python", interpreters::python)?;
     steps.step("guests: JavaScript", interpreters::javascript)
 }

@@ -16,6 +16,7 @@ mod services;
 mod steps;
 mod targets;
 mod test;
+mod third_party;
 mod toolchains;
 
 use std::path::Path;

@@ -42,5 +42,6 @@ mod signatures;
 mod source_nodes;
 mod starting;
 mod state;
+mod third_party;
 mod tls;
 mod traces;
