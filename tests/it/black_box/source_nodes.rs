@@ -42,7 +42,7 @@ static CACHE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The section that says so.
-fn sandbox() -> String {
+pub(super) fn sandbox() -> String {
     format!("[sandbox]\ncache_directory = {:?}\n", *CACHE)
 }
 

@@ -22,7 +22,7 @@ impl HostWallClock for CoarseWallClock {
     }
 }
 
-/// The time since it was started.
+/// The time since it was started, and a little more: runtimes such as Go's take a clock that says 0 for a broken one.
 pub(crate) struct CoarseMonotonicClock {
     clock: Input<dyn MonotonicClock>,
     started: Duration,
@@ -41,7 +41,7 @@ impl HostMonotonicClock for CoarseMonotonicClock {
     }
 
     fn now(&self) -> u64 {
-        nanos(coarse(self.clock.now().saturating_sub(self.started)))
+        nanos(RESOLUTION + coarse(self.clock.now().saturating_sub(self.started)))
     }
 }
 

@@ -1,0 +1,3 @@
+module codenode/examples/price-go
+
+go 1.27
