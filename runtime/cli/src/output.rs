@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
-use model::{BotBreak, HttpCall, Limits, Log, Message, Outcome, Reply, Run, Usage};
+use model::{BotBreak, Cause, HttpCall, Limits, Log, Message, Outcome, Reply, Run, Usage};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -98,6 +98,9 @@ fn broken(out: &mut impl Write, bot_break: &BotBreak) -> io::Result<()> {
     let BotBreak { cause, detail, trap, backtrace } = bot_break;
     writeln!(out, "{RED}bot break{RED:#}  {BOLD}{cause}{BOLD:#}  {DIM}(blame: {}){DIM:#}", cause.blame())?;
     writeln!(out, "           {}", printable(detail))?;
+    if let Some(mend) = mend(*cause) {
+        writeln!(out, "           {mend}")?;
+    }
     if let Some(trap) = trap {
         writeln!(out, "           {DIM}trap: {trap}{DIM:#}")?;
     }
@@ -105,6 +108,29 @@ fn broken(out: &mut impl Write, bot_break: &BotBreak) -> io::Result<()> {
         writeln!(out, "           {DIM}{depth:>2}{DIM:#} {}", printable(&frame.to_string()))?;
     }
     Ok(())
+}
+
+/// What to do about a limit, whose detail only names it.
+const fn mend(cause: Cause) -> Option<&'static str> {
+    match cause {
+        Cause::OutOfCpu => Some("look for a loop that does not end, or set `cpu_time` in [limits] if it takes so long"),
+        Cause::OutOfTime => Some("look for what it waits for, give requests a timeout, or set `wall_time` in [limits]"),
+        Cause::OutOfMemory => Some("look for what grows without end, or set `memory` in [limits]"),
+        Cause::OutOfStack => Some("look for a function that calls itself without end"),
+        Cause::Trap
+        | Cause::Exception
+        | Cause::Exit
+        | Cause::ReplyNotJson
+        | Cause::ReplyWrongShape
+        | Cause::ReplyEmpty
+        | Cause::ReplyTooLarge
+        | Cause::TooManyCalls
+        | Cause::UpstreamFailed
+        | Cause::OverQuota
+        | Cause::Overloaded
+        | Cause::Unavailable
+        | Cause::Internal => None,
+    }
 }
 
 fn usage(out: &mut impl Write, used: &Usage, limits: &Limits) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod dev;
 mod events;
+mod mistakes;
 mod templates;
 
 use std::env;
