@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::given::{self, Configured, Given};
 use crate::message;
 use crate::project::{Built, Project};
-use crate::remote::{Answer, Client};
+use crate::remote::Client;
 
 /// Below the project; nothing in it is an author's work.
 const FOLDER: &str = ".codenode/dev";
@@ -182,9 +182,9 @@ pub(super) fn webhook(address: SocketAddr, node: &NodeId) -> String {
 }
 
 fn has_tenant(client: &Client) -> anyhow::Result<bool> {
-    let all: serde_json::Value = client.get("/v1/tenants").and_then(|answer: Answer| answer.read())?;
-    let all = all["tenants"].as_array();
-    Ok(all.is_some_and(|tenants| tenants.iter().any(|tenant| tenant["id"] == TENANT)))
+    let all: serde_json::Value = client.get("/v1/tenants").and_then(|answer| answer.read())?;
+    let all = all.get("tenants").and_then(serde_json::Value::as_array);
+    Ok(all.is_some_and(|tenants| tenants.iter().any(|tenant| tenant.get("id").is_some_and(|id| id == TENANT))))
 }
 
 fn entry(key: &str, value: impl Into<Value>) -> (String, Value) {

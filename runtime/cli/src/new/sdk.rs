@@ -48,7 +48,7 @@ fn workspace() -> anyhow::Result<String> {
     let needed = needed()?;
     dependencies.retain(|name, _| needed.contains(name));
     dependencies.insert("codenode-macros".to_owned(), Table::from_iter([path("rust/macros")]).into());
-    let members = ["rust", "rust/macros"].map(|member| Value::from(member)).to_vec();
+    let members = ["rust", "rust/macros"].map(Value::from).to_vec();
     let mut workspace = Table::new();
     workspace.insert("resolver".to_owned(), "3".into());
     workspace.insert("members".to_owned(), members.into());

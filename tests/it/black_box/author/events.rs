@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::super::server::CODENODE;
+use super::super::server::{CODENODE, Server, TOKEN};
+use super::super::shell::{Shell, url};
 use super::super::source_nodes;
 use super::Author;
 
@@ -131,4 +132,27 @@ fn a_project_runs_and_builds_where_its_author_is() {
     assert!(code == Some(0) && out.contains("\"artifact\": \"main.py\""), "{out}");
     let (code, out) = there(&["test"]);
     assert_eq!(code, Some(0), "{out}");
+}
+
+#[test]
+fn a_project_is_deployed_under_its_name_with_its_grants_and_limits() {
+    let server = Server::start(&format!("[sandbox]\ncache_directory = {:?}\n", source_nodes::cache()));
+    Shell::of(&server).does("tenant create acme");
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    project.write("node.toml", "name = \"GREETING\"\ngrants = [\"kv:node\"]\nlimits = { wall_time = \"5s\" }\n");
+    let done = Command::new(CODENODE)
+        .args(["deploy", "--create", "--limit", "log=1KiB", "--event", "events/asha.json", "--json"])
+        .current_dir(&project.folder)
+        .env_clear()
+        .env("HOME", author.shell.home.path())
+        .envs([("CODENODE_SERVER", url(&server).as_str()), ("CODENODE_KEY", TOKEN), ("CODENODE_TENANT", "acme")])
+        .output()
+        .unwrap();
+    let out = String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && out.contains("Hello Asha"), "{out}");
+    let node = server.manage("/v1/tenants/acme/nodes/GREETING/revisions/1").json();
+    let settings = &node["settings"];
+    assert_eq!(settings["grants"], json!(["kv:node"]), "{node}");
+    assert_eq!((&settings["limits"]["wall_time"], &settings["limits"]["log"]), (&json!("5s"), &json!(1024)), "{node}");
 }
