@@ -12,10 +12,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::given::Given;
 use crate::output::one_line;
+use crate::project::Project;
 use crate::promote::serves;
 use crate::remote::{Answer, Client, Node, OfTenant, Problem, Trial, short};
-use crate::test::{event, test};
+use crate::try_out::{event, test};
 use crate::{config, event, local, output};
 
 /// How often the bar moves while the server compiles.
@@ -23,11 +25,12 @@ const TICK: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args)]
 pub(crate) struct Deploy {
-    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js)
-    artifact: PathBuf,
-    /// The node that will run it
+    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js) [default: what the project in this folder builds, with its
+    /// grants and limits]
+    artifact: Option<PathBuf>,
+    /// The node that will run it [default: the project's name]
     #[arg(long, value_name = "ID")]
-    node: NodeId,
+    node: Option<NodeId>,
     /// Make the node if there is none
     #[arg(long)]
     create: bool,
@@ -67,6 +70,9 @@ struct Flags {
     /// Another limit, such as `memory=128MiB`, `wall_time=5s` or `host_calls=100`; may be said several times
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     limits: Vec<(String, Value)>,
+    /// The limits of a project, where these set none.
+    #[arg(skip)]
+    inherited: Overrides,
 }
 
 /// What the server has said so far, step by step.
@@ -109,10 +115,13 @@ struct Diff {
 
 impl Deploy {
     /// Exit code 0 once the revision is made, and serves unless that was not wanted; 1 if the artifact is refused, or the event breaks it.
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(mut self) -> anyhow::Result<ExitCode> {
+        let artifact = match self.artifact.take() {
+            Some(file) => read_artifact(&file)?,
+            None => self.built()?,
+        };
         let settings = self.settings.settings()?;
         let event = self.event.as_deref().map(|path| event(event::read(path)?)).transpose()?;
-        let artifact = read_artifact(&self.artifact)?;
         let client = self.of.client()?;
         let mut out = anstream::stdout();
         let mut steps = Steps::default();
@@ -122,6 +131,21 @@ impl Deploy {
             writeln!(out, "{}", steps.json())?;
         }
         Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// The artifact of the project in this folder, whose name, grants and limits hold where no flag says another.
+    fn built(&mut self) -> anyhow::Result<Vec<u8>> {
+        let project = Project::open(Path::new("."))?;
+        let built = local::runtime()?.block_on(project.build())?;
+        let Given { grants, .. } = project.given();
+        self.settings.grants.extend(grants);
+        self.settings.inherited = project.manifest.overrides().clone();
+        self.node.get_or_insert(project.manifest.name);
+        must_be_uploadable(built.artifact, &built.path)
+    }
+
+    fn id(&self) -> anyhow::Result<&NodeId> {
+        self.node.as_ref().context("say with --node which node will run it")
     }
 
     /// Whether all went well; otherwise the revision broke on the event, and is not promoted.
@@ -135,21 +159,21 @@ impl Deploy {
         mut out: &mut dyn Write,
     ) -> anyhow::Result<bool> {
         let before = self.node(client)?;
-        let uploaded = steps.uploaded.insert(upload(client, &self.node, artifact)?).read::<Uploaded>()?;
+        let uploaded = steps.uploaded.insert(upload(client, self.id()?, artifact)?).read::<Uploaded>()?;
         told_upload(out, &uploaded)?;
         self.settings.warn_of_missing_grants(&uploaded.needs);
 
         let wanted = json!({ "artifact": uploaded.artifact, "settings": settings, "note": self.note });
-        let made = client.create(&client.of_node(&self.node, "/revisions")?, &wanted)?;
+        let made = client.create(&client.of_node(self.id()?, "/revisions")?, &wanted)?;
         let number = steps.revision.insert(made).read::<Made>()?.number;
-        writeln!(out, "revision  {number} of {}", self.node)?;
+        writeln!(out, "revision  {number} of {}", self.id()?)?;
         if let Some(live) = before.live {
-            let path = client.of_node(&self.node, &format!("/revisions/{number}/diff?against={live}"))?;
+            let path = client.of_node(self.id()?, &format!("/revisions/{number}/diff?against={live}"))?;
             told_diff(out, &steps.diff.insert(client.get(&path)?).read()?)?;
         }
 
         if let Some(event) = event {
-            let trial = Trial::of(steps.test.insert(test(client, &self.node, event, Some(number))?))?;
+            let trial = Trial::of(steps.test.insert(test(client, self.id()?, event, Some(number))?))?;
             writeln!(out, "\ntest on the event")?;
             output::run(&mut out, &trial.run, &trial.limits)?;
             writeln!(out)?;
@@ -160,10 +184,10 @@ impl Deploy {
             }
         }
         if self.no_promote {
-            writeln!(out, "it can serve: {}", client.command(&format!("promote {} {number}", self.node)))?;
+            writeln!(out, "it can serve: {}", client.command(&format!("promote {} {number}", self.id()?)))?;
             return Ok(true);
         }
-        let path = client.of_node(&self.node, "/promote")?;
+        let path = client.of_node(self.id()?, "/promote")?;
         let promoted = client.post_patiently(
             &path,
             &json!({ "revision": number, "grants": self.settings.grants }),
@@ -177,9 +201,9 @@ impl Deploy {
 
     /// The node as it is before, made if it may be.
     fn node(&self, client: &Client) -> anyhow::Result<Node> {
-        let answer = match client.get(&client.of_node(&self.node, "")?) {
+        let answer = match client.get(&client.of_node(self.id()?, "")?) {
             Err(error) if is_missing(&error) && self.create => {
-                client.create(&client.of_tenant("/nodes")?, &json!({ "id": self.node }))?
+                client.create(&client.of_tenant("/nodes")?, &json!({ "id": self.id()? }))?
             }
             Err(error) if is_missing(&error) => return Err(error.context("--create makes the node")),
             answer => answer?,
@@ -196,9 +220,9 @@ impl Deploy {
         if node.door.allow_unsigned {
             return Ok(());
         }
-        let listed: Listed = client.get(&client.of_node(&self.node, "/secrets")?)?.read()?;
+        let listed: Listed = client.get(&client.of_node(self.id()?, "/secrets")?)?.read()?;
         if listed.secrets.is_empty() {
-            let set = client.command(&format!("secret set {}", self.node));
+            let set = client.command(&format!("secret set {}", self.id()?));
             eprintln!("warning: the node has no secret yet, so it takes no events: {set}");
         }
         Ok(())
@@ -219,12 +243,17 @@ impl Flags {
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
-        let mut limits = Map::new();
+        let mut set = Map::new();
         for (name, value) in &self.limits {
-            if limits.insert(name.clone(), value.clone()).is_some() {
+            if set.insert(name.clone(), value.clone()).is_some() {
                 bail!("the limit `{name}` is set twice");
             }
         }
+        let mut limits = match serde_json::to_value(&self.inherited)? {
+            Value::Object(inherited) => inherited,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+        };
+        limits.extend(set);
         let mut config = ConfigOverrides::new();
         for (key, value) in &self.config {
             if config.insert(key.clone(), value.clone()).is_some() {
@@ -273,7 +302,10 @@ fn is_missing(error: &anyhow::Error) -> bool {
 }
 
 fn read_artifact(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let artifact = local::read_artifact(path)?;
+    must_be_uploadable(local::read_artifact(path)?, path)
+}
+
+fn must_be_uploadable(artifact: Vec<u8>, path: &Path) -> anyhow::Result<Vec<u8>> {
     if artifact.len() > MAX_ARTIFACT_BYTES {
         bail!("{} is larger than {} MiB, which no server takes", path.display(), MAX_ARTIFACT_BYTES >> 20);
     }
@@ -361,7 +393,15 @@ mod tests {
 
     fn flags(limits: &[&str]) -> Flags {
         let limits = limits.iter().map(|text| limit(text).unwrap()).collect();
-        Flags { end_node: false, human_assistance: false, say: None, grants: Vec::new(), config: Vec::new(), limits }
+        Flags {
+            end_node: false,
+            human_assistance: false,
+            say: None,
+            grants: Vec::new(),
+            config: Vec::new(),
+            limits,
+            inherited: Overrides::default(),
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The `codenode` command: every subcommand is one file, and says in its error what to do next.
 
+mod build;
 mod compile_artifact;
 mod config;
 mod connection;
 mod delivery;
 mod deploy;
+mod dev;
 mod event;
+mod given;
 mod inspect;
+mod junit;
 mod key;
 mod keys;
 mod kv;
@@ -14,8 +18,10 @@ mod local;
 mod login;
 mod logs;
 mod message;
+mod new;
 mod node;
 mod output;
+mod project;
 mod promote;
 mod prune;
 mod remote;
@@ -30,6 +36,7 @@ mod sign;
 mod status;
 mod tenant;
 mod test;
+mod try_out;
 
 use std::process::ExitCode;
 
@@ -45,7 +52,15 @@ struct Codenode {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run an artifact on one event, under production limits, without a server
+    /// Make a project: a handler, its settings, events and the replies that they shall have
+    New(new::New),
+    /// Make the artifact of a project, and say what is wrong with it where it cannot be made
+    Build(build::Build),
+    /// Run a project on each of its events, and compare the replies with those that it shall give
+    Test(test::Test),
+    /// Build and run a project at every change, and serve it on this machine
+    Dev(dev::Dev),
+    /// Run an artifact, or a project, on one event, under production limits, without a server
     Run(run::Run),
     /// Tell what an artifact is and whether codenode would run it
     Inspect(inspect::Inspect),
@@ -70,7 +85,7 @@ enum Command {
     /// Delete a node's old revisions, and the artifacts that nothing runs any more
     Prune(prune::Prune),
     /// Run a node's revision on one event, apart from the live traffic
-    Test(test::Test),
+    Try(try_out::Try),
     /// List the newest runs, or show one
     Runs(runs::Runs),
     /// Show what a node's newest runs logged
@@ -109,6 +124,10 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let done = match Codenode::parse().command {
+        Command::New(new) => new.run(),
+        Command::Build(build) => build.run(),
+        Command::Test(test) => test.run(),
+        Command::Dev(dev) => dev.run(),
         Command::Run(run) => run.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Serve(serve) => serve.run(),
@@ -121,7 +140,7 @@ fn main() -> ExitCode {
         Command::Rollback(rollback) => rollback.run(),
         Command::Revisions(revisions) => revisions.run(),
         Command::Prune(prune) => prune.run(),
-        Command::Test(test) => test.run(),
+        Command::Try(one) => one.run(),
         Command::Runs(runs) => runs.run(),
         Command::Logs(logs) => logs.run(),
         Command::Status(status) => status.run(),
@@ -141,7 +160,7 @@ fn main() -> ExitCode {
         }
         eprintln!("error: {error:#}");
         let is_refusal = error.downcast_ref::<remote::Problem>().is_some_and(remote::Problem::is_refusal);
-        if is_refusal { ExitCode::FAILURE } else { ExitCode::from(USAGE) }
+        if is_refusal || error.is::<project::Refused>() { ExitCode::FAILURE } else { ExitCode::from(USAGE) }
     })
 }
 

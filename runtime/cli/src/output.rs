@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
-use model::{BotBreak, HttpCall, Limits, Log, Message, Outcome, Reply, Run, Usage};
+use model::{BotBreak, Cause, HttpCall, Limits, Log, Message, Outcome, Reply, Run, Usage};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
 
 /// Writes a run for a person.
@@ -22,6 +23,54 @@ pub(crate) fn run(out: &mut impl Write, run: &Run, limits: &Limits) -> io::Resul
         Outcome::BotBreak(bot_break) => broken(out, bot_break)?,
     }
     usage(out, &run.usage, limits)?;
+    http_calls(out, &run.http_calls)?;
+    log(out, &run.log, limits)
+}
+
+/// Writes that an event came as it should.
+///
+/// # Errors
+/// If the terminal or pipe is gone.
+pub(crate) fn passed(out: &mut impl Write, name: &str, took: Duration) -> io::Result<()> {
+    writeln!(out, "{GREEN}ok{GREEN:#}      {} {DIM}{}{DIM:#}", one_line(name), time(took))
+}
+
+/// Writes that it did not, and the lines that differ.
+///
+/// # Errors
+/// If the terminal or pipe is gone.
+pub(crate) fn failed(out: &mut impl Write, name: &str, took: Duration, lines: &str) -> io::Result<()> {
+    writeln!(out, "{RED}FAILED{RED:#}  {} {DIM}{}{DIM:#}", one_line(name), time(took))?;
+    for line in lines.lines() {
+        let style = match line.chars().next() {
+            Some('-') => RED,
+            Some('+') => GREEN,
+            Some(_) | None => Style::new(),
+        };
+        writeln!(out, "        {style}{}{style:#}", one_line(line))?;
+    }
+    Ok(())
+}
+
+/// Writes what the bot says, where it replied.
+///
+/// # Errors
+/// If the terminal or pipe is gone.
+pub(crate) fn said(out: &mut impl Write, run: &Run) -> io::Result<()> {
+    match &run.outcome {
+        Outcome::Reply(reply) => chat(out, reply),
+        Outcome::BotBreak(_) => Ok(()),
+    }
+}
+
+/// Writes what explains an outcome: frames of a bot break, requests, the log.
+///
+/// # Errors
+/// If the terminal or pipe is gone.
+pub(crate) fn reasons(out: &mut impl Write, run: &Run, limits: &Limits) -> io::Result<()> {
+    if let Outcome::BotBreak(bot_break) = &run.outcome {
+        broken(out, bot_break)?;
+    }
     http_calls(out, &run.http_calls)?;
     log(out, &run.log, limits)
 }
@@ -49,6 +98,9 @@ fn broken(out: &mut impl Write, bot_break: &BotBreak) -> io::Result<()> {
     let BotBreak { cause, detail, trap, backtrace } = bot_break;
     writeln!(out, "{RED}bot break{RED:#}  {BOLD}{cause}{BOLD:#}  {DIM}(blame: {}){DIM:#}", cause.blame())?;
     writeln!(out, "           {}", printable(detail))?;
+    if let Some(mend) = mend(*cause) {
+        writeln!(out, "           {mend}")?;
+    }
     if let Some(trap) = trap {
         writeln!(out, "           {DIM}trap: {trap}{DIM:#}")?;
     }
@@ -56,6 +108,29 @@ fn broken(out: &mut impl Write, bot_break: &BotBreak) -> io::Result<()> {
         writeln!(out, "           {DIM}{depth:>2}{DIM:#} {}", printable(&frame.to_string()))?;
     }
     Ok(())
+}
+
+/// What to do about a limit, whose detail only names it.
+const fn mend(cause: Cause) -> Option<&'static str> {
+    match cause {
+        Cause::OutOfCpu => Some("look for a loop that does not end, or set `cpu_time` in [limits] if it takes so long"),
+        Cause::OutOfTime => Some("look for what it waits for, give requests a timeout, or set `wall_time` in [limits]"),
+        Cause::OutOfMemory => Some("look for what grows without end, or set `memory` in [limits]"),
+        Cause::OutOfStack => Some("look for a function that calls itself without end"),
+        Cause::Trap
+        | Cause::Exception
+        | Cause::Exit
+        | Cause::ReplyNotJson
+        | Cause::ReplyWrongShape
+        | Cause::ReplyEmpty
+        | Cause::ReplyTooLarge
+        | Cause::TooManyCalls
+        | Cause::UpstreamFailed
+        | Cause::OverQuota
+        | Cause::Overloaded
+        | Cause::Unavailable
+        | Cause::Internal => None,
+    }
 }
 
 fn usage(out: &mut impl Write, used: &Usage, limits: &Limits) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 import * as codenode from "./parts/codenode.js";
 import { Failed, line, told, upstream } from "./parts/failures.js";
-import { call, find, text } from "./parts/handler.js";
+import { call, find, named, text } from "./parts/handler.js";
 import { uncaught } from "./parts/globals.js";
 import { FILE, Misplaced, body } from "./parts/source.js";
 
@@ -34,7 +34,7 @@ export async function run(program, event, context) {
     const loaded = (0, eval)(`${HEAD}${made}\n})${NAMED}`)(module.exports, module, required, codenode);
     await Promise.race([loaded, uncaught]);
     const [name, handler] = find(module.exports);
-    return text(name, await Promise.race([call(name, handler, event, JSON.parse(context)), uncaught]));
+    return text(named(name, source), await Promise.race([call(name, handler, event, JSON.parse(context)), uncaught]));
   } catch (error) {
     if (error instanceof Failed) throw error.message;
     codenode.log.critical(told(error, source, HEAD.length));

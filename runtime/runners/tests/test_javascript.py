@@ -66,8 +66,8 @@ class Events(Case):
         for source, error in [
             ("let x = 1", f"main.js: there is no handler: {shape}"),
             ("export const handle = 5", f"main.js: handle is no function but 5 (number): {shape}"),
-            ("export function handle() {}", f"handle returned undefined: {expected}"),
-            ("export function handle() { return 'a' }", f'handle returned "a" (string): {expected}'),
+            ("export function handle() {}", f"main.js:1: handle returned undefined, as a function does that ends without `return`: {expected}"),
+            ("export function handle() { return 'a' }", f'main.js:1: handle returned "a" (string): {expected}'),
             ("export function handle() { return { statusCode: 500, body: 'no\\nway' } }", "the handler answered with the statusCode 500: no way"),
             ("export function handle() { return { a: 5n } }", "the reply cannot be JSON: BigInt value can't be serialized in JSON"),
         ]:
@@ -144,7 +144,7 @@ class Codenode(Case):
         world = World()
         del world.buckets["tenant"]
         for call, error in [
-            ("kv.tenant()", "Error: kv:tenant: it is not granted to this node"),
+            ("kv.tenant()", "Error: kv:tenant: it is not granted to this node: grants = [\"kv:tenant\"] in node.toml, or --grant kv:tenant"),
             ("kv.node().get('')", "TypeError: kv:node: a key is a string of 1 to 512 bytes"),
             ("require('fs')", "Error: there is no module fs here"),
             ("messages.text('w', 'de')", "Error: there is no message w in de, nor one without a language: add it with `codenode message set w TEXT`"),

@@ -43,11 +43,20 @@ class Compile(Case):
     def test_a_missing_module_is_told_before_the_first_event(self) -> None:
         self.assert_refused(
             "import json\nimport numpy as np\n",
-            "main.py:2:8: ModuleNotFoundError: there is no module numpy here",
+            "main.py:2:8: ModuleNotFoundError: there is no module numpy here: there are codenode, requests, pytz, dateutil and the standard library, "
+            "as far as that needs no files, processes or sockets",
             "    import numpy as np",
             "           ^^^^^^^^^^^",
         )
         self.assertEqual(value_of("numpy", "try:\n    import numpy\nexcept ImportError:\n    numpy = None"), None)
+
+    def test_a_misspelt_name_is_told_with_what_was_meant(self) -> None:
+        for wrong, mend in [
+            ("evnt['node']", "NameError: name 'evnt' is not defined. Did you mean: 'event'?"),
+            ("json.loads('{}')", "NameError: name 'json' is not defined. Did you forget to import 'json'?"),
+            ("'a'.uper()", "AttributeError: 'str' object has no attribute 'uper'. Did you mean: 'upper'?"),
+        ]:
+            self.assert_breaks(f"def handle(event):\n    return {wrong}\n", f"main.py:2 in handle: {mend}")
 
     def test_nothing_of_the_handler_runs(self) -> None:
         self.assertIsInstance(RUNNER.compile("while True: pass"), bytes)
@@ -252,7 +261,7 @@ def handle(event):
         del world.buckets["tenant"]
         world.buckets["node"]["word"] = b"x"
         for call, error in [
-            ("kv.tenant()", "Refused: kv:tenant: it is not granted to this node"),
+            ("kv.tenant()", "Refused: kv:tenant: it is not granted to this node: grants = [\"kv:tenant\"] in node.toml, or --grant kv:tenant"),
             ("kv.node().get('')", "Invalid: kv:node: a key has at least one byte"),
             ("kv.node().set('a?ttl=5', '')", "Invalid: kv:node a?ttl=5: a key has no `?ttl=`; use `keep_for`"),
             ("kv.node().set('a', 5)", "TypeError: kv:node a: a value is text or bytes, not int; use `set_json`"),

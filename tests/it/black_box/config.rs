@@ -148,7 +148,7 @@ fn a_secret_that_a_handler_betrays_is_in_no_record() {
     let betrayal = event_of(&[("keys", &keys), ("betray", "yes")]);
     let broken = server.send("N", &betrayal);
     assert_eq!((broken.status, broken.cause()), (502, Some("exception")));
-    let tried = shell.type_in("test N --json --event -", &betrayal).exits(1);
+    let tried = shell.type_in("try N --json --event -", &betrayal).exits(1);
     for shown in
         [server.record(&replied).to_string(), server.record(&broken).to_string(), tried.out(), shell.does("logs N")]
     {

@@ -162,17 +162,17 @@ fn a_revision_that_breaks_on_the_event_is_not_promoted() {
 #[test]
 fn a_test_shows_what_a_run_would() {
     let (_server, shell) = shop();
-    shell.type_in("test SHOP --event -", &event("a", "b")).says_why("nothing is live yet");
+    shell.type_in("try SHOP --event -", &event("a", "b")).says_why("nothing is live yet");
     shell.does(&deploy("order-status", ""));
-    let shown = shell.type_in("test SHOP --event -", &event("product_id", "71")).exits(0).out();
+    let shown = shell.type_in("try SHOP --event -", &event("product_id", "71")).exits(0).out();
     for part in ["bot  Order 71 is on its way.", "\nusage\n", "\nlog\n", "status of order 71"] {
         assert!(shown.contains(part), "{part} is not in:\n{shown}");
     }
     shell.does(&deploy("naughty", "--no-promote"));
-    let broken = shell.type_in("test SHOP --event - --revision 2 --json", &event("misbehave", "panic")).exits(1).json();
+    let broken = shell.type_in("try SHOP --event - --revision 2 --json", &event("misbehave", "panic")).exits(1).json();
     assert_eq!(broken["outcome"]["bot_break"]["cause"], "trap");
-    shell.type_in("test SHOP --event - --revision 9", &event("a", "b")).says_why("revision 9");
-    shell.type_in("test SHOP --event -", b"[1]").says_why("must be a JSON object");
+    shell.type_in("try SHOP --event - --revision 9", &event("a", "b")).says_why("revision 9");
+    shell.type_in("try SHOP --event -", b"[1]").says_why("must be a JSON object");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The real binary from outside: over HTTP and on the command line.
 
 mod answers;
+mod author;
 mod caller;
 mod cli;
 mod cluster;

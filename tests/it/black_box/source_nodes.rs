@@ -41,6 +41,11 @@ static CACHE: LazyLock<String> = LazyLock::new(|| {
     cache.to_str().unwrap().to_owned()
 });
 
+/// The same for others.
+pub(super) fn cache() -> &'static str {
+    &CACHE
+}
+
 /// The section that says so.
 pub(super) fn sandbox() -> String {
     format!("[sandbox]\ncache_directory = {:?}\n", *CACHE)

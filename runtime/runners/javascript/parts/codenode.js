@@ -145,7 +145,7 @@ function asked(where, key, ask) {
   } catch (error) {
     const reason = error?.payload;
     if (reason === undefined) throw error;
-    const why = { "access-denied": "it is not granted to this node", "no-such-store": "the host has no such bucket" }[reason.tag] ?? reason.val;
+    const why = { "access-denied": `it is not granted to this node: grants = ["${where}"] in node.toml, or --grant ${where}`, "no-such-store": "the host has no such bucket" }[reason.tag] ?? reason.val;
     throw new Error(`${where}${key && ` ${key}`}: ${why}`);
   }
 }

@@ -39,8 +39,16 @@ export function call(name, handler, event, told) {
   });
 }
 
+/** `main.js:7: handle`, where the source says it in one of the usual ways. */
+export function named(name, source) {
+  const said = new RegExp(name === "default" ? "\\bexport\\s+default\\b|\\bmodule\\.exports\\b" : `\\bfunction\\s*\\*?\\s*${name}\\b|\\b${name}\\s*=[^=]`, "u");
+  const at = source.search(said);
+  return at < 0 ? name : `${FILE}:${source.slice(0, at).split("\n").length}: ${name}`;
+}
+
 /** The reply's JSON of what a handler returned. A text is the host's to judge. */
 export function text(name, returned) {
+  if (returned === undefined) throw new Failed(`${name} returned undefined, as a function does that ends without \`return\`: ${EXPECTED}`);
   if (returned === null || typeof returned !== "object" || Array.isArray(returned)) {
     throw new Failed(`${name} returned ${kind(returned)}: ${EXPECTED}`);
   }

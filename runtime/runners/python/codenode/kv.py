@@ -230,7 +230,7 @@ class Bucket:
 
     def _error(self, key: str, error: _store.Error) -> Error:
         if isinstance(error, _store.Error_AccessDenied):
-            return Refused(self._at(key, "it is not granted to this node"))
+            return Refused(self._at(key, f'it is not granted to this node: grants = ["kv:{self._name}"] in node.toml, or --grant kv:{self._name}'))
         if isinstance(error, _store.Error_NoSuchStore):
             return Failed(self._at(key, "the host has no such bucket"))
         return Failed(self._at(key, error.value))

@@ -1,7 +1,10 @@
 """What went wrong, for the author: one line for the bot break, and a traceback of the author's own lines for the log."""
 
+import difflib
 import traceback
 import urllib.error
+from types import FrameType
+from typing import Any
 
 #: What the author's source is called.
 FILE = "main.py"
@@ -12,6 +15,8 @@ UPSTREAM = "upstream: "
 MAX_LINE_CHARS = 1_000
 #: The last ones are told, of each exception.
 MAX_FRAMES = 20
+#: So many dicts and lists are looked through for a key that may have been meant.
+_MAX_LOOKED_AT = 200
 
 
 class Failed(Exception):
@@ -51,7 +56,7 @@ def _what(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the handler ended with SystemExit({error.code!r}) and gave no reply; use `return`"
     try:
-        text = str(error)
+        text = _mended(error)
     except Exception:
         text = "(its text cannot be made)"
     url = getattr(getattr(error, "response", None), "url", None)
@@ -60,6 +65,44 @@ def _what(error: BaseException) -> str:
         text = text.replace(url, url.partition("?")[0])
     name = type(error).__qualname__
     return f"{name}: {text}" if text else name
+
+
+def _mended(error: BaseException) -> str:
+    """The text of an exception, with what to write instead where that can be told."""
+    if isinstance(error, NameError | AttributeError):
+        # CPython knows what is near, and which module of the standard library has the name.
+        told = traceback.TracebackException.from_exception(error)
+        return "".join(told.format_exception_only()).strip().partition(": ")[2]
+    text = str(error)
+    if not isinstance(error, KeyError) or len(error.args) != 1 or not isinstance(error.args[0], str):
+        return text
+    near = _near(error.args[0], _authors_frame(error))
+    return f"{text}: did you mean {near!r}?" if near else f"{text}: there is no such key; `.get({text})` gives None for it"
+
+
+def _near(key: str, frame: FrameType | None) -> str | None:
+    """The key most like this one in what a function has at hand."""
+    found: list[str] = []
+    waiting: list[Any] = list(frame.f_locals.values()) if frame else []
+    for _ in range(_MAX_LOOKED_AT):
+        if not waiting:
+            break
+        value = waiting.pop(0)
+        if type(value) is dict:
+            found += [known for known in list(value)[:_MAX_LOOKED_AT] if isinstance(known, str)]
+            waiting += list(value.values())[:_MAX_LOOKED_AT]
+        elif type(value) is list:
+            waiting += value[:_MAX_LOOKED_AT]
+    return next(iter(difflib.get_close_matches(key, found, n=1)), None)
+
+
+def _authors_frame(error: BaseException) -> FrameType | None:
+    frame, entry = None, error.__traceback__
+    while entry is not None:
+        if entry.tb_frame.f_code.co_filename == FILE:
+            frame = entry.tb_frame
+        entry = entry.tb_next
+    return frame
 
 
 def _place(error: BaseException) -> str:

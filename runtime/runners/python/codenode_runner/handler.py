@@ -36,7 +36,7 @@ def run(program: bytes, event: str, context: str) -> str:
         returned = _call(name, handler, event, settings)
         if inspect.iscoroutine(returned):
             returned = asyncio.run(returned)
-        return _text(_reply(name, returned))
+        return _text(_reply(_named(name, handler), returned))
     except Failed:
         raise
     except BaseException as error:
@@ -116,8 +116,16 @@ def proxy_event(event: str, context: Context) -> dict[str, Any]:
     }
 
 
+def _named(name: str, handler: Callable[..., Any]) -> str:
+    """`main.py:7: main`, where it is a function of the author's."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return f"{FILE}:{code.co_firstlineno}: {name}" if code and code.co_filename == FILE else name
+
+
 def _reply(name: str, returned: Any) -> Any:
     """What the reply is of what a handler returned: text that is taken for JSON, or a dict."""
+    if returned is None:
+        raise Failed(f"{name} returned None, as a function does that ends without `return`: {_EXPECTED}")
     if not isinstance(returned, dict):
         raise Failed(f"{name} returned {_kind(returned)}: {_EXPECTED}")
     if "statusCode" not in returned and not ("body" in returned and _ANSWER_KEYS.issuperset(returned)):

@@ -14,6 +14,9 @@ from .failures import FILE, Failed
 MAGIC = b"codenode python 1 " + importlib.util.MAGIC_NUMBER
 
 
+_THERE_IS = "there are codenode, requests, pytz, dateutil and the standard library, as far as that needs no files, processes or sockets"
+
+
 class _Missing(SyntaxError):
     """An import that cannot succeed. Shown under the name of what it would raise."""
 
@@ -62,7 +65,7 @@ def _refuse_missing_modules(tree: ast.Module) -> None:
             continue
         for module, where in wanted:
             if module not in sys.modules and module not in sys.builtin_module_names:
-                why = f"there is no module {module} here"
+                why = f"there is no module {module} here: {_THERE_IS}"
                 place = (FILE, where.lineno, where.col_offset + 1, None, where.end_lineno, where.end_col_offset + 1)
                 raise _Missing(why, place)
 

@@ -45,11 +45,11 @@ class Reply(unittest.TestCase):
     def test_each_shape_that_is_not(self) -> None:
         expected = 'return {"statusCode": 200, "body": json.dumps(reply)} or the reply itself, a dict'
         for returned, error in [
-            ("None", f"main returned None: {expected}"),
-            ("[1]", f"main returned [1] (list): {expected}"),
-            ("'x' * 99", f"main returned '{'x' * 58}… (str): {expected}"),
-            ('{"statusCode": 200}', f"main returned an answer without a body: {expected}"),
-            ('{"statusCode": 200, "body": 7}', f"main returned an answer whose body is 7 (int): {expected}"),
+            ("None", f"main.py:1: main returned None, as a function does that ends without `return`: {expected}"),
+            ("[1]", f"main.py:1: main returned [1] (list): {expected}"),
+            ("'x' * 99", f"main.py:1: main returned '{'x' * 58}… (str): {expected}"),
+            ('{"statusCode": 200}', f"main.py:1: main returned an answer without a body: {expected}"),
+            ('{"statusCode": 200, "body": 7}', f"main.py:1: main returned an answer whose body is 7 (int): {expected}"),
             ('{"statusCode": 502, "body": "a\\nb"}', "the handler answered with the statusCode 502: a b"),
             ('{"statusCode": True, "body": "{}"}', "the handler answered with the statusCode True: {}"),
             ('{"a": {1}}', "the reply cannot be JSON: Object of type set is not JSON serializable"),
@@ -69,6 +69,18 @@ class Failures(unittest.TestCase):
         self.assertEqual(level, "critical")
         self.assertIn("json.loads('{')", told)
         self.assertEqual(told.count("  File "), 1, told)
+
+    def test_a_line_says_what_to_write_instead(self) -> None:
+        event = "event = {'entities': {'product_name': [{'entity_value': 'speaker'}]}}"
+        for wrong, mend in [
+            ("event['entities']['product']", "KeyError: 'product': did you mean 'product_name'?"),
+            ("event['entities']['colour']", "KeyError: 'colour': there is no such key; `.get('colour')` gives None for it"),
+            ("{}[7]", "KeyError: 7"),
+        ]:
+            with self.subTest(wrong):
+                with self.assertRaises(Failed) as broken:
+                    run(f"def handle(event):\n    {event}\n    return {wrong}\n")
+                self.assertEqual(str(broken.exception), f"main.py:3 in handle: {mend}")
 
     def test_a_line_is_one_line_and_not_endless(self) -> None:
         with self.assertRaises(Failed) as broken:

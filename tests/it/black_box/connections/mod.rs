@@ -141,8 +141,8 @@ fn what_a_service_betrays_is_neither_in_the_log_nor_in_the_error_nor_in_a_test_r
     let record = server.record(&broken);
     let (log, detail) = (record["log"].to_string(), record["detail"].to_string());
     assert!(log.contains("Bearer [redacted]") && detail.contains("Bearer [redacted]"), "{record}");
-    let tried = shell.type_in("test CALLER --json --event -", &event).exits(1);
-    let replied = shell.type_in("test CALLER --json --event -", &plan("each", &json!([{ "url": service.url("/") }])));
+    let tried = shell.type_in("try CALLER --json --event -", &event).exits(1);
+    let replied = shell.type_in("try CALLER --json --event -", &plan("each", &json!([{ "url": service.url("/") }])));
     let read = shell.does("logs CALLER");
     for shown in [record.to_string(), tried.out(), replied.exits(0).out(), read] {
         assert!(shown.contains("Bearer [redacted]") && !shown.contains(KEY), "{shown}");

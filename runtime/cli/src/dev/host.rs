@@ -1,0 +1,211 @@
+//! The webhook of `codenode dev`: a whole server, on this machine alone, whose only node is the project's.
+
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use model::{NodeId, TenantId};
+use serde_json::json;
+use server::{Config, Environment, Options, ServeError, Server};
+use toml::{Table, Value};
+use uuid::Uuid;
+
+use crate::given::{self, Configured, Given};
+use crate::local::Folders;
+use crate::message;
+use crate::project::{Built, Project};
+use crate::remote::Client;
+
+/// Below the project; nothing in it is an author's work.
+const FOLDER: &str = ".codenode/dev";
+const CONFIG: &str = "codenode.toml";
+const SECRET: &str = "secret";
+const TENANT: &str = "dev";
+
+/// What serves, and where its files are.
+pub(super) struct Host {
+    folder: PathBuf,
+    cache: PathBuf,
+    runners: Option<PathBuf>,
+    port: u16,
+    /// Of this process alone.
+    token: String,
+    /// Kept from one start to the next, for whoever was told it.
+    secret: String,
+    management: Option<SocketAddr>,
+}
+
+impl Host {
+    /// Makes its folder in a project.
+    ///
+    /// # Errors
+    /// If nothing can be written there.
+    pub(super) fn new(project: &Project, folders: &Folders, port: u16) -> anyhow::Result<Self> {
+        let folder = project.path(FOLDER);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
+        // What runs here wrote entries, and who reads the secret may send events.
+        fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+        let secret = kept_secret(&folder.join(SECRET))?;
+        let cache = std::path::absolute(folders.cache()?)?;
+        let runners = folders.runners.as_deref().map(std::path::absolute).transpose()?;
+        Ok(Self { folder, cache, runners, port, token: random(), secret, management: None })
+    }
+
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Starts to serve what the configuration says by then.
+    ///
+    /// # Errors
+    /// Where the port is taken, says which flag takes another one.
+    pub(super) async fn start(&mut self) -> anyhow::Result<Server> {
+        let file = self.folder.join(CONFIG);
+        let environment = Environment::default();
+        let config = Config::load(Some(&file), &environment)?;
+        let compiler = std::env::current_exe().context("cannot find the path of this program")?;
+        let started = Server::start(config, Options { config_file: Some(file), environment, compiler }).await;
+        let server = started.map_err(|error| match error {
+            ServeError::Listen { address, source, .. } => {
+                anyhow!("cannot listen on {address} ({source}): --port takes another port, or 0 for any that is free")
+            }
+            ServeError::Config(_)
+            | ServeError::Tls(_)
+            | ServeError::Sandbox(_)
+            | ServeError::Egress(_)
+            | ServeError::Storage(_)
+            | ServeError::System(..)
+            | ServeError::Worker(_) => error.into(),
+        })?;
+        self.management = Some(server.management());
+        Ok(server)
+    }
+
+    /// Lets what was built serve, and the project's settings hold. A server that runs takes both over by itself.
+    ///
+    /// # Errors
+    /// If they cannot be written, or the files that they name cannot be used.
+    pub(super) fn offer(&self, project: &Project, built: &Built) -> anyhow::Result<()> {
+        let ending = built.path.extension().and_then(|ending| ending.to_str()).unwrap_or("wasm");
+        let bytes = fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
+        let artifact = format!("handler.{ending}");
+        self.replace(&artifact, &bytes)?;
+        let config = toml::to_string(&self.config(project, Some(&artifact))?)?;
+        self.replace(CONFIG, config.as_bytes())
+    }
+
+    /// Serves the node without code, until there is some.
+    ///
+    /// # Errors
+    /// As [`Host::offer`].
+    pub(super) fn offer_nothing(&self, project: &Project) -> anyhow::Result<()> {
+        let config = toml::to_string(&self.config(project, None)?)?;
+        self.replace(CONFIG, config.as_bytes())
+    }
+
+    /// Sets what a configuration file has no place for: connections and messages.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub(super) fn set(&self, given: &Given) -> anyhow::Result<()> {
+        if given.connections.is_none() && given.messages.is_none() {
+            return Ok(());
+        }
+        let management = self.management.context("the server has not started")?;
+        let tenant: TenantId = TENANT.parse()?;
+        let client =
+            Client::new(format!("http://{management}").parse()?, &self.token, Some(tenant), false, String::new())?;
+        if !has_tenant(&client)? {
+            client.create("/v1/tenants", &json!({ "id": TENANT }))?;
+        }
+        if let Some(file) = &given.connections {
+            for (name, wanted) in given::connections(file)? {
+                let path = client.of_tenant(&format!("/connections/{name}"))?;
+                client.replace(&path, &json!({ "settings": wanted.settings, "secret": wanted.secret }))?;
+            }
+        }
+        if let Some(file) = &given.messages {
+            let (format, bytes) = (message::format_of(file)?, message::read_file(file)?);
+            client.put_file(&client.of_tenant("/message-file?replace=true")?, format.media_type(), &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn config(&self, project: &Project, artifact: Option<&str>) -> anyhow::Result<Table> {
+        let given = project.given();
+        let texts = |texts: Vec<String>| Value::from(texts.into_iter().map(Value::from).collect::<Vec<_>>());
+        let mut node = Table::from_iter([
+            entry("artifact", artifact.unwrap_or("handler.wasm")),
+            entry("secrets", vec![Value::from(self.secret.as_str())]),
+            entry("grants", texts(given.grants.iter().map(ToString::to_string).collect())),
+            entry("limits", Value::try_from(project.manifest.overrides())?),
+        ]);
+        if let Some(file) = &given.config {
+            let Configured { config, config_secrets } = given::configured(file)?;
+            let secrets = config_secrets.iter().map(|(key, text)| entry(key.as_str(), text.as_str()));
+            node.extend([
+                entry("config", Value::try_from(config)?),
+                entry("config_secrets", Table::from_iter(secrets)),
+            ]);
+        }
+        let networks = given.private_networks.iter().map(ToString::to_string).collect();
+        let nodes = Table::from_iter([entry(project.manifest.name.as_str(), node)]);
+        let tenant = Table::from_iter([entry("private_networks", texts(networks)), entry("nodes", nodes)]);
+        let listen = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
+        let shown = |path: &Path| path.to_string_lossy().into_owned();
+        let mut sandbox = Table::from_iter([entry("cache_directory", shown(&self.cache)), entry("runs", 8)]);
+        sandbox.extend(self.runners.as_deref().map(|runners| entry("runners", shown(runners))));
+        Ok(Table::from_iter([
+            entry("front_door", Table::from_iter([entry("listen", listen(self.port)), entry("workers", 1)])),
+            entry("management", Table::from_iter([entry("listen", listen(0)), entry("token", self.token.as_str())])),
+            entry("storage", Table::from_iter([entry("directory", "storage")])),
+            entry("sandbox", sandbox),
+            entry("tenants", Table::from_iter([entry(TENANT, tenant)])),
+        ]))
+    }
+
+    /// As a whole: who reads it sees the old one or the new one.
+    fn replace(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let (place, draft) = (self.folder.join(name), self.folder.join(format!("{name}.draft")));
+        if fs::read(&place).is_ok_and(|old| old == bytes) {
+            return Ok(());
+        }
+        let written = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, &place));
+        written.with_context(|| format!("cannot write {}", place.display()))
+    }
+}
+
+/// Where events of the project go.
+pub(super) fn webhook(address: SocketAddr, node: &NodeId) -> String {
+    format!("http://{address}/hooks/{TENANT}/{node}")
+}
+
+fn has_tenant(client: &Client) -> anyhow::Result<bool> {
+    let all: serde_json::Value = client.get("/v1/tenants").and_then(|answer| answer.read())?;
+    let all = all.get("tenants").and_then(serde_json::Value::as_array);
+    Ok(all.is_some_and(|tenants| tenants.iter().any(|tenant| tenant.get("id").is_some_and(|id| id == TENANT))))
+}
+
+fn entry(key: &str, value: impl Into<Value>) -> (String, Value) {
+    (key.to_owned(), value.into())
+}
+
+fn kept_secret(file: &Path) -> anyhow::Result<String> {
+    if let Ok(secret) = fs::read_to_string(file)
+        && !secret.trim().is_empty()
+    {
+        return Ok(secret.trim().to_owned());
+    }
+    let secret = random();
+    fs::write(file, &secret).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::set_permissions(file, Permissions::from_mode(0o600))?;
+    Ok(secret)
+}
+
+/// 148 random bits, as two ids have them.
+fn random() -> String {
+    format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple())
+}

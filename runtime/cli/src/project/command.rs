@@ -1,0 +1,145 @@
+//! Programs of others that a build starts: they have a deadline, and leave nothing running behind.
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+
+/// More than that no build tells of what it made.
+const MAX_OUTPUT_BYTES: u64 = 64 << 20;
+
+/// How a program is installed that builds commonly take.
+const INSTALLED_BY: [(&str, &str); 11] = [
+    ("cargo", RUST),
+    ("rustc", RUST),
+    ("rustup", RUST),
+    ("go", "see https://go.dev/dl"),
+    ("tinygo", "see https://tinygo.org/getting-started/install"),
+    ("node", "see https://nodejs.org/en/download"),
+    ("npm", "see https://nodejs.org/en/download"),
+    ("npx", "see https://nodejs.org/en/download"),
+    ("python3", "`apt install python3` or see https://www.python.org/downloads"),
+    ("componentize-py", "`pip install componentize-py`"),
+    ("make", "`apt install make`"),
+];
+const RUST: &str = "`curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh`";
+
+/// Where a program's standard output goes; its errors are for whoever looks.
+pub(super) enum Output {
+    Kept,
+    /// To standard error, for standard output is what codenode says.
+    Shown,
+}
+
+/// What a program did.
+pub(super) struct Ran {
+    pub(super) succeeded: bool,
+    pub(super) output: String,
+}
+
+/// Runs a program in a folder until it ends.
+///
+/// # Errors
+/// Says how it is installed where it is not there. It is killed, with all that it started, at the deadline and at Ctrl-C.
+pub(super) async fn run(command: &[&str], folder: &Path, output: Output, deadline: Duration) -> anyhow::Result<Ran> {
+    let [program, arguments @ ..] = command else { bail!("there is no program to run") };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(match output {
+            Output::Kept => Stdio::piped(),
+            Output::Shown => io::stderr().into(),
+        })
+        .spawn()
+        .map_err(|error| missing(program, error))?;
+    let group = Group::of(&child);
+    let ran = tokio::select! {
+        ran = end_of(&mut child) => ran.with_context(|| format!("{program} cannot be followed"))?,
+        () = tokio::time::sleep(deadline) => bail!(
+            "`{}` has not ended within {}, and was killed: give it more time with `deadline` in [build], or see why it hangs",
+            command.join(" "),
+            humantime::format_duration(deadline)
+        ),
+        _ = tokio::signal::ctrl_c() => bail!("stopped"),
+    };
+    drop(group);
+    Ok(ran)
+}
+
+async fn end_of(child: &mut Child) -> io::Result<Ran> {
+    let mut output = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        let mut bytes = Vec::new();
+        stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut bytes).await?;
+        output = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    Ok(Ran { succeeded: child.wait().await?.success(), output })
+}
+
+/// A program and all that it has started; what is left of them is killed with this.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // Nobody may be left, which is as well.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+fn missing(program: &str, error: io::Error) -> anyhow::Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return anyhow::Error::new(error).context(format!("cannot start {program}"));
+    }
+    match INSTALLED_BY.iter().find(|(name, _)| *name == program) {
+        Some((_, how)) => {
+            anyhow::anyhow!("{program} is not on this machine, and this project is built with it; install it: {how}")
+        }
+        None => anyhow::anyhow!(
+            "{program} is not on this machine, and this project is built with it: install it, or change `build.command`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_build_that_hangs_is_killed_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "(sleep 2; touch late) & sleep 600";
+        let started = Instant::now();
+        let hanging = run(&["sh", "-c", script], folder.path(), Output::Kept, Duration::from_millis(300)).await;
+        let error = hanging.err().unwrap().to_string();
+        assert!(error.contains("has not ended within 300ms") && started.elapsed() < Duration::from_secs(2), "{error}");
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        assert!(!folder.path().join("late").exists(), "what it had started goes on");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named_with_what_installs_it() {
+        let here = Path::new(".");
+        let missing = run(&["no-such-program", "x"], here, Output::Shown, Duration::from_secs(5)).await;
+        let error = missing.err().unwrap().to_string();
+        assert!(error.contains("no-such-program is not on this machine"), "{error}");
+        let ran = run(&["sh", "-c", "echo made; exit 3"], here, Output::Kept, Duration::from_secs(5)).await.unwrap();
+        assert_eq!((ran.succeeded, ran.output.as_str()), (false, "made\n"));
+    }
+}

@@ -1,0 +1,158 @@
+//! The mistakes that authors make first: the message names the line, and what to write instead.
+
+use super::{Author, Project};
+
+/// What is wrong, the handler, and what must be said of it.
+struct Mistake {
+    what: &'static str,
+    handler: &'static str,
+    said: &'static [&'static str],
+}
+
+const EVENT: &str = r#"{
+  "node": "hello",
+  "event": "API_INTEGRATION",
+  "user": {"user_name": "u1", "full_name": "Asha", "device_platform": 5},
+  "entities": {"product_name": [{"detection": "message", "original_text": "speaker", "entity_value": "speaker"}]}
+}"#;
+
+const PYTHON: [Mistake; 10] = [
+    Mistake {
+        what: "nothing is returned",
+        handler: "\ndef handle(event):\n    {'response': ['Hi']}\n",
+        said: &["main.py:2: handle returned None", "ends without `return`", "return {\"statusCode\": 200"],
+    },
+    Mistake {
+        what: "a text is returned",
+        handler: "\ndef handle(event):\n    return 'Hi'\n",
+        said: &["main.py:2: handle returned 'Hi' (str)", "the reply itself, a dict"],
+    },
+    Mistake {
+        what: "the reply is not a list of messages",
+        handler: "def handle(event):\n    return {'response': 'Hi'}\n",
+        said: &["reply_wrong_shape", "`response` must be a list of messages"],
+    },
+    Mistake {
+        what: "a misspelt entity",
+        handler: "def handle(event):\n    product = event['entities']['product'][0]\n    return {'response': [product]}\n",
+        said: &["main.py:2 in handle: KeyError: 'product': did you mean 'product_name'?"],
+    },
+    Mistake {
+        what: "the syntax",
+        handler: "def handle(event)\n    return {'response': ['Hi']}\n",
+        said: &["main.py:1:18: SyntaxError: expected ':'", "    def handle(event)", "                     ^"],
+    },
+    Mistake {
+        what: "a missing import",
+        handler: "def handle(event):\n    return json.loads('{}')\n",
+        said: &["main.py:2 in handle: NameError: name 'json' is not defined. Did you forget to import 'json'?"],
+    },
+    Mistake {
+        what: "a module that is not there",
+        handler: "\nimport numpy\n\ndef handle(event):\n    return {'response': ['Hi']}\n",
+        said: &["main.py:2:8: ModuleNotFoundError: there is no module numpy here: there are codenode, requests"],
+    },
+    Mistake {
+        what: "an exception",
+        handler: "def share(of):\n    return 1 / len(of)\n\ndef handle(event):\n    return {'response': [str(share([]))]}\n",
+        said: &["main.py:2 in share: ZeroDivisionError: division by zero", "return {'response': [str(share([]))]}"],
+    },
+    Mistake {
+        what: "no grant",
+        handler: "from codenode import kv\n\ndef handle(event):\n    kv.node().set('a', 'b')\n    return {'response': ['Hi']}\n",
+        said: &["main.py:4 in handle: Refused: kv:node: it is not granted to this node", "grants = [\"kv:node\"]"],
+    },
+    Mistake {
+        what: "a key of the configuration that nobody has set",
+        handler: "from codenode import config\n\ndef handle(event):\n    return {'response': [config.text('shop')]}\n",
+        said: &["main.py:4 in handle: Missing: shop is not set, or not granted", "codenode config set shop VALUE"],
+    },
+];
+
+const JAVASCRIPT: [Mistake; 10] = [
+    Mistake {
+        what: "nothing is returned",
+        handler: "\nexport function handle(event) {\n  ({ response: ['Hi'] });\n}\n",
+        said: &["main.js:2: handle returned undefined", "ends without `return`", "the reply itself, an object"],
+    },
+    Mistake {
+        what: "a text is returned",
+        handler: "\nexport function handle(event) {\n  return 'Hi';\n}\n",
+        said: &["main.js:2: handle returned \"Hi\" (string)", "the reply itself, an object"],
+    },
+    Mistake {
+        what: "the reply is not a list of messages",
+        handler: "export function handle(event) {\n  return { response: 'Hi' };\n}\n",
+        said: &["reply_wrong_shape", "`response` must be a list of messages"],
+    },
+    Mistake {
+        what: "a misspelt entity",
+        handler: "export function handle(event) {\n  return { response: [event.entities.product[0]] };\n}\n",
+        said: &["main.js:2 in handle: TypeError: can't access property 0, event.entities.product is undefined"],
+    },
+    Mistake {
+        what: "the syntax",
+        handler: "export function handle(event) {\n  return { response: ['Hi' };\n}\n",
+        said: &["main.js:2:28: SyntaxError: missing ] after element list", "return { response: ['Hi' };", "^"],
+    },
+    Mistake {
+        what: "a missing import",
+        handler: "export function handle(event) {\n  return { response: [config.text('shop')] };\n}\n",
+        said: &["main.js:2 in handle: ReferenceError: config is not defined"],
+    },
+    Mistake {
+        what: "a module that is not there",
+        handler: "\nimport axios from 'axios';\nexport function handle(event) { return { response: ['Hi'] }; }\n",
+        said: &["main.js:2:1: SyntaxError: there are no modules here but \"codenode\"", "import axios from 'axios';"],
+    },
+    Mistake {
+        what: "an exception",
+        handler: "function share(of) {\n  throw new RangeError(`no ${of}`);\n}\nexport function handle(event) {\n  return { response: [share('speaker')] };\n}\n",
+        said: &["main.js:2 in share: RangeError: no speaker", "at handle (main.js:5"],
+    },
+    Mistake {
+        what: "no grant",
+        handler: "import { kv } from 'codenode';\nexport function handle(event) {\n  kv.node().set('a', 'b');\n  return { response: ['Hi'] };\n}\n",
+        said: &["main.js:3 in handle: Error: kv:node: it is not granted to this node", "grants = [\"kv:node\"]"],
+    },
+    Mistake {
+        what: "a key of the configuration that nobody has set",
+        handler: "import { config } from 'codenode';\nexport function handle(event) {\n  return { response: [config.text('shop')] };\n}\n",
+        said: &["main.js:3 in handle: Error: shop is not set, or not granted", "codenode config set shop VALUE"],
+    },
+];
+
+/// Makes each mistake, and looks at what is said.
+fn are_explained(project: &Project<'_>, handler: &str, mistakes: &[Mistake]) {
+    project.write("events/asha.json", EVENT);
+    for Mistake { what, handler: source, said } in mistakes {
+        project.write(handler, source);
+        let told = project.fails("test", "--filter asha");
+        for part in *said {
+            assert!(told.contains(part), "{what}: no `{part}` in: {told}");
+        }
+    }
+}
+
+#[test]
+fn ten_mistakes_in_python_name_the_line_and_the_mend() {
+    let author = Author::new();
+    are_explained(&author.project("hello", "python", "minimal"), "main.py", &PYTHON);
+}
+
+#[test]
+fn ten_mistakes_in_javascript_name_the_line_and_the_mend() {
+    let author = Author::new();
+    are_explained(&author.project("hello", "javascript", "minimal"), "main.js", &JAVASCRIPT);
+}
+
+/// What no line can be named of: the guest is stopped from outside.
+#[test]
+fn an_endless_loop_names_the_limit_and_what_to_look_for() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    project.write("main.py", "def handle(event):\n    while True:\n        pass\n");
+    let told = project.fails("test", "--filter asha");
+    assert!(told.contains("it computed for longer than 1s"), "{told}");
+    assert!(told.contains("look for a loop that does not end, or set `cpu_time` in [limits]"), "{told}");
+}

@@ -1,0 +1,134 @@
+//! What `codenode new` writes is right as it is.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::super::server::{event, event_of};
+use super::super::service::{Service, response};
+use super::{Author, Project};
+
+const TEMPLATES: [&str; 4] = ["minimal", "api-call", "otp", "cards"];
+
+/// Builds and tests it, and says so itself.
+fn is_right(project: &Project<'_>) {
+    let built = project.does("build", "");
+    assert!(built.contains("artifact  ") && built.contains("kind      "), "{built}");
+    let tested = project.does("test", "");
+    assert!(tested.contains("events are as expected") && !tested.contains("FAILED"), "{tested}");
+}
+
+#[test]
+fn every_template_in_python_and_javascript_is_right_as_it_is() {
+    let author = Author::new();
+    for language in ["python", "javascript"] {
+        for template in TEMPLATES {
+            is_right(&author.project(&format!("{language}-{template}"), language, template));
+        }
+    }
+}
+
+#[test]
+fn every_template_in_rust_is_right_as_it_is_outside_of_our_workspace() {
+    let author = Author::with_rust();
+    for template in TEMPLATES {
+        is_right(&author.project(&format!("rust-{template}"), "rust", template));
+    }
+}
+
+#[test]
+fn the_first_reply_comes_within_a_second() {
+    let author = Author::new();
+    // The tools are there: the runner is compiled.
+    author.project("first", "python", "minimal").does("test", "");
+    let started = Instant::now();
+    let tested = author.project("hello", "python", "minimal").does("test", "");
+    let took = started.elapsed();
+    assert!(tested.contains("2 events are as expected"), "{tested}");
+    assert!(took < Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 }), "{took:?}");
+}
+
+#[test]
+fn nothing_is_overwritten_and_a_bad_name_says_what_a_good_one_is() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    project.write("main.py", "mine");
+    author.shell.type_in(&project.line("new", "--lang javascript"), b"").says_why("nothing is overwritten");
+    assert_eq!(project.read("main.py"), "mine");
+    assert!(!project.path("main.js").exists());
+    let bad = author.shell.home.path().join("7up");
+    author.shell.type_in(&format!("new {} --lang python", bad.display()), b"").says_why("as in order-status");
+    assert!(!bad.exists());
+}
+
+/// The JSON of a run of the project's handler with a service that is there.
+fn run(project: &Project<'_>, service: &Service, config: &str, event: &[u8]) -> Value {
+    let (file, address) = (project.path("local.toml"), service.address);
+    fs::write(&file, config).unwrap();
+    let handler = if project.path("main.py").exists() { "main.py" } else { "main.js" };
+    let (file, entries) = (file.display(), project.path("entries"));
+    let flags = format!(
+        "--config {file} --grant config --grant kv:node --grant http:http://{address} --private-network 127.0.0.0/8"
+    );
+    let line =
+        format!("run {} --event - --json {flags} --entries {}", project.path(handler).display(), entries.display());
+    project.author.shell.type_in(&line, event).exits(0).json()
+}
+
+#[test]
+fn the_api_call_tells_what_a_real_service_says() {
+    let author = Author::new();
+    let service = Service::http(|request| {
+        let is_known = request.head.starts_with("GET /orders?id=71 ");
+        let (status, body) = if is_known { (200, r#"{"state":"packed"}"#) } else { (404, "{}") };
+        response(status, "content-type: application/json\r\n", body.as_bytes())
+    });
+    let config = format!("[config]\norders_url = \"{}\"\n", service.url(""));
+    for language in ["python", "javascript"] {
+        let project = author.project(&format!("{language}-orders"), language, "api-call");
+        let told = run(&project, &service, &config, &event("order", "71"));
+        assert_eq!(told["outcome"]["reply"]["response"], json!(["Order 71 is packed."]), "{told}");
+        let told = run(&project, &service, &config, &event("order", "72"));
+        assert_eq!(told["outcome"]["reply"]["response"], json!(["There is no order 72."]), "{told}");
+    }
+}
+
+#[test]
+fn a_code_verifies_the_number_that_it_was_sent_to_once() {
+    let author = Author::new();
+    let sent: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let service = {
+        let sent = Arc::clone(&sent);
+        Service::http(move |request| {
+            sent.lock().unwrap().push(serde_json::from_slice(&request.body).unwrap());
+            response(200, "", b"")
+        })
+    };
+    let config = format!("[config]\nsms_url = \"{}\"\n", service.url(""));
+    for language in ["python", "javascript"] {
+        let project = author.project(&format!("{language}-otp"), language, "otp");
+        let says = |event: &[u8], words: &str| {
+            let told = run(&project, &service, &config, event);
+            let said = told["outcome"]["reply"]["response"][0].as_str().unwrap_or_default();
+            assert!(said.contains(words), "{language}: {told}");
+        };
+        let typed = |code: &str| event_of(&[("phone", "+91 98765 43210"), ("code", code)]);
+        says(&event("phone", "+91 98765 43210"), "I sent a code to +919876543210");
+        let sms = sent.lock().unwrap().pop().unwrap();
+        assert_eq!(sms["to"], "+919876543210");
+        let text = sms["text"].as_str().unwrap();
+        let code: String = text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        assert_eq!(code.len(), 6, "{text}");
+        let wrong = format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000);
+        says(&typed(&wrong), "That is not the code.");
+        says(&typed(&code), "your number is verified");
+        says(&typed(&code), "There is no code");
+        says(&event("phone", "+91 98765 43210"), "I sent a code");
+        (0..3).for_each(|_| says(&typed("wrong"), "That is not the code."));
+        let sms = sent.lock().unwrap().pop().unwrap();
+        let code: String = sms["text"].as_str().unwrap().chars().filter(char::is_ascii_digit).take(6).collect();
+        says(&typed(&code), "Too many tries");
+    }
+}
