@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::program::Program;
 use crate::steps::Steps;
 use crate::targets::{self, LEAN, PREVIEW_1, PREVIEW_2};
-use crate::{interpreters, toolchains};
+use crate::{interpreters, sdks, toolchains};
 
 /// Where the tests look for guests.
 pub(crate) const FOLDER: &str = "target/guests";
@@ -70,7 +70,8 @@ pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: the examples", || examples(&[LEAN, PREVIEW_1, PREVIEW_2]))?;
     steps.step("guests: one with line numbers", with_line_numbers)?;
     steps.step("guests: Python", interpreters::python)?;
-    steps.step("guests: JavaScript", interpreters::javascript)
+    steps.step("guests: JavaScript", interpreters::javascript)?;
+    sdks::build(steps)
 }
 
 /// Builds the examples for these targets.

@@ -55,8 +55,8 @@ impl Kept {
 }
 
 /// Replaces a folder by a copy of these files and folders, each under its own name: Python leaves compiled code beside its sources.
-pub(crate) fn copy(from: &[&str], to: &str) -> anyhow::Result<()> {
-    let to = Path::new(to);
+pub(crate) fn copy(from: &[&str], to: impl AsRef<Path>) -> anyhow::Result<()> {
+    let to = to.as_ref();
     let replace = || {
         if to.exists() {
             fs::remove_dir_all(to)?;

@@ -13,7 +13,7 @@ const WORLD: &str = "runner";
 
 const PYTHON_APP: &str = "runtime/runners/python/app.py";
 const PYTHON_RUNNER: &str = "runtime/runners/python/codenode_runner";
-const PYTHON_SDK: &str = "runtime/runners/python/codenode";
+const PYTHON_SDK: &str = "guest-sdk/python/codenode";
 const PYTHON_REQUIREMENTS: &str = "runtime/runners/python/requirements.txt";
 const PYTHON_COPY: &str = "target/toolchains/python-runner";
 
@@ -51,7 +51,7 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
         .step("tests of the runners: the components", || unittest(Program::new(host), &["-s", "runtime/runners/tests"]))
 }
 
-fn unittest(python: Program, places: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn unittest(python: Program, places: &[&str]) -> anyhow::Result<()> {
     let places = places.iter().copied();
     python.args(["-m", "unittest", "discover"]).args(places).env("PYTHONDONTWRITEBYTECODE", "1").run()
 }

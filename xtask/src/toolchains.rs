@@ -24,6 +24,9 @@ const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"]
 /// From PyPI; what the tests of the runners run them in.
 const WASMTIME: &str = "wasmtime==50.0.1";
 
+/// From PyPI; what checks the types of the SDK for Python.
+const MYPY: &str = "mypy==2.4.1";
+
 /// From npm; the authorization server that connections get their tokens from.
 const OIDC_PROVIDER: &str = "oidc-provider@9.13.3";
 
@@ -31,6 +34,7 @@ const PYTHON_FOLDER: &str = "target/toolchains/python";
 const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
 const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
 const NODE_FOLDER: &str = "target/toolchains/node";
+const MYPY_FOLDER: &str = "target/toolchains/mypy";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
 /// Where the tests look for it.
 const SCHEMATHESIS_FOLDER: &str = "target/toolchains/schemathesis";
@@ -60,6 +64,11 @@ pub(crate) fn pure_python_packages(requirements: &str) -> anyhow::Result<&'stati
 /// A Python with wasmtime, installed if it is not there.
 pub(crate) fn wasmtime() -> anyhow::Result<PathBuf> {
     Ok(from_pypi(&[WASMTIME], WASMTIME_FOLDER)?.join("python"))
+}
+
+/// The program `mypy`, installed if it is not there.
+pub(crate) fn mypy() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(&[MYPY], MYPY_FOLDER)?.join("mypy"))
 }
 
 /// The program `moto_server`, installed if it is not there.

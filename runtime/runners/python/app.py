@@ -6,10 +6,9 @@ Everything that this imports is in the component's image, and nothing can be imp
 import wit_world
 from componentize_py_types import Err
 
-from codenode_runner import image
-from codenode_runner import handler, program
+from codenode import log
+from codenode_runner import handler, image, program
 from codenode_runner.failures import Failed
-from codenode_runner.logs import HostHandler
 
 
 class WitWorld(wit_world.WitWorld):
@@ -26,4 +25,4 @@ class WitWorld(wit_world.WitWorld):
             raise Err(str(failed)) from None
 
 
-image.prepare(HostHandler())
+image.prepare(log.Handler())
