@@ -3,7 +3,7 @@
 use crate::kept::{self, Kept};
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY};
+use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY, ESBUILD};
 
 /// Where codenode looks for them, beside the folder of its own program.
 const FOLDER: &str = "target/runners";
@@ -19,6 +19,10 @@ const PYTHON_COPY: &str = "target/toolchains/python-runner";
 
 const JAVASCRIPT: &str = "runtime/runners/javascript/runner.js";
 const JAVASCRIPT_PARTS: &str = "runtime/runners/javascript/parts";
+const JAVASCRIPT_SDK: &str = "guest-sdk/javascript/src";
+/// What runners import as `codenode`.
+const JAVASCRIPT_SDK_ENTRY: &str = "./guest-sdk/javascript/src/component.ts";
+const JAVASCRIPT_BUNDLE: &str = "target/toolchains/javascript-runner.js";
 
 /// `cargo xtask runners`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -70,11 +74,18 @@ fn python() -> anyhow::Result<()> {
     })
 }
 
-/// SpiderMonkey with `runtime/runners/javascript`.
+/// SpiderMonkey with `runtime/runners/javascript` and the SDK.
 fn javascript() -> anyhow::Result<()> {
-    let (sources, made_with) = (&[JAVASCRIPT, JAVASCRIPT_PARTS, WIT], &[COMPONENTIZE_JS, BUILD_JAVASCRIPT]);
+    let sources = &[JAVASCRIPT, JAVASCRIPT_PARTS, JAVASCRIPT_SDK, WIT];
+    let made_with = &[COMPONENTIZE_JS, BUILD_JAVASCRIPT, ESBUILD];
     let runner = Kept { folder: FOLDER, name: "javascript.wasm", sources, made_with };
-    // It never takes requests, it only sends some.
-    runner
-        .make(|draft| Ok(toolchains::build_javascript()?.args([JAVASCRIPT, WIT, WORLD]).arg(draft).arg("fetch-event")))
+    runner.make(|draft| {
+        toolchains::esbuild()?
+            .args([JAVASCRIPT, "--bundle", "--format=esm", "--platform=neutral", "--external:wasi:*"])
+            .arg(format!("--alias:codenode={JAVASCRIPT_SDK_ENTRY}"))
+            .args(["--log-level=warning", &format!("--outfile={JAVASCRIPT_BUNDLE}")])
+            .run()?;
+        // It never takes requests, it only sends some.
+        Ok(toolchains::build_javascript()?.args([JAVASCRIPT_BUNDLE, WIT, WORLD]).arg(draft).arg("fetch-event"))
+    })
 }

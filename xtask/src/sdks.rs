@@ -1,7 +1,7 @@
 //! The SDKs that are not of Rust: their own tests, and the components that are built with them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -24,6 +24,16 @@ const PYTHON_BINDINGS: &str = "target/toolchains/python-bindings";
 const PYTHON_EXAMPLE: &str = "examples/product-price-python";
 const PYTHON_CAPABLE: &str = "tests/guests/capable-python";
 
+const JAVASCRIPT_SDK: [&str; 5] = [
+    "guest-sdk/javascript/package.json",
+    "guest-sdk/javascript/tsconfig.json",
+    "guest-sdk/javascript/componentize.mjs",
+    "guest-sdk/javascript/src",
+    "guest-sdk/javascript/tests",
+];
+const JAVASCRIPT_EXAMPLE: &str = "examples/product-price-javascript";
+const JAVASCRIPT_CAPABLE: &str = "tests/guests/capable-javascript";
+
 /// `cargo xtask sdks`
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
@@ -35,7 +45,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// Everything that testing them takes and that may be missing, but for what guests are built with.
 pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.step("set-up: mypy", || toolchains::mypy().map(drop))
+    steps.step("set-up: mypy", || toolchains::mypy().map(drop))?;
+    steps.step("set-up: esbuild, componentize-qjs and TypeScript", || toolchains::javascript_sdk().map(drop))
 }
 
 /// Every guest that is made with them.
@@ -43,6 +54,11 @@ pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: with the SDK for Python", || {
         python_guest("product-price-py.wasm", PYTHON_EXAMPLE, &[PYTHON_EXAMPLE, PYTHON_SDK, WIT])?;
         python_guest("capable-py.wasm", PYTHON_CAPABLE, &[PYTHON_CAPABLE, PYTHON_SDK, WIT])
+    })?;
+    steps.step("guests: with the SDK for JavaScript", || {
+        javascript_sdk()?;
+        javascript_guest("product-price-js.wasm", JAVASCRIPT_EXAMPLE)?;
+        javascript_guest("capable-js.wasm", JAVASCRIPT_CAPABLE)
     })
 }
 
@@ -54,6 +70,15 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
         unittest(python, &["-t", PYTHON_FOLDER, "-s", "guest-sdk/python/tests"])?;
         let python = Program::new("python3").env("PYTHONPATH", PYTHON_FOLDER);
         unittest(python, &["-s", PYTHON_EXAMPLE])
+    })?;
+    steps.step("tests of the SDK for JavaScript: its types and its logic", || {
+        let sdk = javascript_sdk()?;
+        typescript(&sdk.join("tests"))?;
+        node_test(&sdk.join("dist-tests"))?;
+        let example = javascript_project(JAVASCRIPT_EXAMPLE)?;
+        typescript(&example)?;
+        node_test(&example.join("build"))?;
+        typescript(&javascript_project(JAVASCRIPT_CAPABLE)?)
     })
 }
 
@@ -90,4 +115,38 @@ fn python_types() -> anyhow::Result<()> {
     check(&[PYTHON_SDK, "guest-sdk/python/tests"])?;
     check(&[PYTHON_EXAMPLE])?;
     check(&[PYTHON_CAPABLE])
+}
+
+/// A component of the handler `main.ts` in a folder, which has the SDK as its author would: in the `node_modules` above it.
+fn javascript_guest(name: &str, folder: &str) -> anyhow::Result<()> {
+    let main = javascript_project(folder)?.join("main.ts");
+    let script = Path::new(toolchains::JAVASCRIPT_SDK_FOLDER).join("node_modules/codenode/componentize.mjs");
+    let made = Path::new(toolchains::JAVASCRIPT_SDK_FOLDER).join(name);
+    Program::new("node").arg(script).arg(main).args(["--wit", WIT, "--output"]).arg(&made).run()?;
+    guests::install(&made, name)
+}
+
+/// The package as npm would install it, compiled.
+fn javascript_sdk() -> anyhow::Result<PathBuf> {
+    let package = toolchains::javascript_sdk()?.join("node_modules/codenode");
+    kept::copy(&JAVASCRIPT_SDK, &package)?;
+    typescript(&package)?;
+    Ok(package)
+}
+
+/// A copy of an author's project, beside the package.
+fn javascript_project(folder: &str) -> anyhow::Result<PathBuf> {
+    let projects = Path::new(toolchains::JAVASCRIPT_SDK_FOLDER).join("projects");
+    kept::copy(&[folder], &projects)?;
+    Ok(projects.join(Path::new(folder).file_name().context("a handler's folder has a name")?))
+}
+
+/// Checks the types of a project, strictly, and compiles it.
+fn typescript(project: &Path) -> anyhow::Result<()> {
+    let tsc = Path::new(toolchains::JAVASCRIPT_SDK_FOLDER).join("node_modules/.bin/tsc");
+    Program::new(tsc).arg("--project").arg(project).run()
+}
+
+fn node_test(folder: &Path) -> anyhow::Result<()> {
+    Program::new("node").args(["--test", "--test-reporter=dot"]).arg(folder).run()
 }

@@ -1,4 +1,4 @@
-//! What turns Python and JavaScript into components, what plays S3, what gives out tokens, and what tries the API, in versions of our choice,
+//! What turns Python and JavaScript into components and checks their types, what plays S3, what gives out tokens, and what tries the API, in versions of our choice,
 //! below `target/toolchains`.
 
 use std::fs;
@@ -27,12 +27,19 @@ const WASMTIME: &str = "wasmtime==50.0.1";
 /// From PyPI; what checks the types of the SDK for Python.
 const MYPY: &str = "mypy==2.4.1";
 
+/// From npm; what makes components of JavaScript with QuickJS, and what bundles them.
+pub(crate) const COMPONENTIZE_QJS: [&str; 2] = ["componentize-qjs@0.4.5", ESBUILD];
+pub(crate) const ESBUILD: &str = "esbuild@0.28.2";
+/// From npm; what checks the types of the SDK for JavaScript, and the types of what runs its tests.
+const TYPESCRIPT: [&str; 2] = ["typescript@7.0.2", "@types/node@20.19.9"];
+
 /// From npm; the authorization server that connections get their tokens from.
 const OIDC_PROVIDER: &str = "oidc-provider@9.13.3";
 
 const PYTHON_FOLDER: &str = "target/toolchains/python";
 const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
 const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
+pub(crate) const JAVASCRIPT_SDK_FOLDER: &str = "target/toolchains/javascript-sdk";
 const NODE_FOLDER: &str = "target/toolchains/node";
 const MYPY_FOLDER: &str = "target/toolchains/mypy";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
@@ -83,7 +90,7 @@ pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
 
 /// The folder that has `componentize-js` in its `node_modules`, installed if it is not there.
 pub(crate) fn node() -> anyhow::Result<PathBuf> {
-    from_npm(COMPONENTIZE_JS, NODE_FOLDER)
+    from_npm(&[COMPONENTIZE_JS], NODE_FOLDER)
 }
 
 /// What builds a component from JavaScript, still without its arguments.
@@ -94,9 +101,19 @@ pub(crate) fn build_javascript() -> anyhow::Result<Program> {
     Ok(Program::new("node").arg(script))
 }
 
+/// The program `esbuild`, which bundles, still without its arguments.
+pub(crate) fn esbuild() -> anyhow::Result<Program> {
+    Ok(Program::new(javascript_sdk()?.join("node_modules/.bin/esbuild")))
+}
+
+/// The folder that has in its `node_modules` what the SDK for JavaScript is built and tested with, installed if it is not there.
+pub(crate) fn javascript_sdk() -> anyhow::Result<PathBuf> {
+    from_npm(&[COMPONENTIZE_QJS, TYPESCRIPT].concat(), JAVASCRIPT_SDK_FOLDER)
+}
+
 /// The folder that has `oidc-provider` in its `node_modules`, installed if it is not there.
 pub(crate) fn oidc_provider() -> anyhow::Result<PathBuf> {
-    from_npm(OIDC_PROVIDER, OIDC_PROVIDER_FOLDER)
+    from_npm(&[OIDC_PROVIDER], OIDC_PROVIDER_FOLDER)
 }
 
 /// What counts instructions.
@@ -141,20 +158,23 @@ fn from_pypi(packages: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
     Ok(programs)
 }
 
-/// A folder of its own with a package in its `node_modules`, in this very version.
-fn from_npm(package: &str, folder: &str) -> anyhow::Result<PathBuf> {
+/// A folder of its own with these packages in its `node_modules`, in these very versions.
+fn from_npm(packages: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
     ensure_node()?;
-    let (name, version) = package.rsplit_once('@').unwrap_or((package, ""));
-    let manifest = fs::read_to_string(Path::new(folder).join("node_modules").join(name).join("package.json"));
-    let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
-    if installed.is_some_and(|manifest| manifest.get("version").and_then(Value::as_str) == Some(version)) {
-        println!("  {package} is there");
+    let is_there = |package: &&str| {
+        let (name, version) = package.rsplit_once('@').unwrap_or((package, ""));
+        let manifest = fs::read_to_string(Path::new(folder).join("node_modules").join(name).join("package.json"));
+        let installed: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
+        installed.is_some_and(|manifest| manifest.get("version").and_then(Value::as_str) == Some(version))
+    };
+    if packages.iter().all(is_there) {
+        println!("  {} is there", packages.join(" "));
         return Ok(folder.into());
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot make {folder}"))?;
     Program::new("npm")
         .args(["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
-        .arg(package)
+        .args(packages.iter().copied())
         .run()?;
     Ok(folder.into())
 }
