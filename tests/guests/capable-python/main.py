@@ -54,6 +54,10 @@ def ask(event: Event) -> Reply:
     return Reply(*(str(answer) if isinstance(answer, http.Error) else answer.text() for answer in http.all(asked)))
 
 
+def depend(event: Event) -> Reply:
+    return Reply(http.get(event.env_variables.text("url") or "").checked().text())
+
+
 def code(event: Event) -> Reply:
     return Reply(str(otp.Codes().issue("a").isdigit()))
 
@@ -67,5 +71,5 @@ def break_off(event: Event) -> Reply:
 
 
 WAYS: dict[str, Callable[[Event], Reply]] = {
-    way.__name__: way for way in (keep, refuse, say, know, write, ask, code, roll, break_off)
+    way.__name__: way for way in (keep, refuse, say, know, write, ask, depend, code, roll, break_off)
 }
