@@ -32,6 +32,7 @@ mod openapi;
 mod outage;
 mod quotas;
 mod reload;
+mod sdks;
 mod server;
 mod service;
 mod shell;
