@@ -9,14 +9,14 @@ use serde::Deserialize;
 use crate::program::Program;
 use crate::steps::Steps;
 use crate::targets::{self, LEAN, PREVIEW_1, PREVIEW_2};
-use crate::{commands, interpreters, third_party, toolchains};
+use crate::{commands, interpreters, sdks, third_party, toolchains};
 
 /// Where the tests look for guests.
 pub(crate) const FOLDER: &str = "target/guests";
 
-/// The nodes that are written with the SDK, for [`LEAN`].
-pub(crate) const SDK_NODES: [&str; 7] =
-    ["product-price", "order-status", "weather-cards", "crm-lead", "appointment", "naughty", "caller"];
+/// The nodes that are written with the SDK, for [`LEAN`]; and one that is written for the WIT alone.
+pub(crate) const SDK_NODES: [&str; 8] =
+    ["product-price", "order-status", "weather-cards", "crm-lead", "appointment", "naughty", "caller", "released"];
 
 /// The same for [`PREVIEW_2`]: those with features of the SDK that the others shall not have, and what is built together has them all; and a
 /// handler without the SDK.
@@ -31,7 +31,7 @@ struct Guest {
     name: &'static str,
 }
 
-const GUESTS: [Guest; 20] = [
+const GUESTS: [Guest; 21] = [
     Guest { package: "product-price", target: LEAN, made: "product_price.wasm", name: "product-price.wasm" },
     Guest { package: "order-status", target: LEAN, made: "order_status.wasm", name: "order-status.wasm" },
     Guest { package: "appointment", target: LEAN, made: "appointment.wasm", name: "appointment.wasm" },
@@ -40,6 +40,7 @@ const GUESTS: [Guest; 20] = [
     Guest { package: "weather-cards", target: LEAN, made: "weather_cards.wasm", name: "weather-cards.wasm" },
     Guest { package: "crm-lead", target: LEAN, made: "crm_lead.wasm", name: "crm-lead.wasm" },
     Guest { package: "caller", target: LEAN, made: "caller.wasm", name: "caller.wasm" },
+    Guest { package: "released", target: LEAN, made: "released.wasm", name: "released.wasm" },
     Guest { package: "long-reply", target: LEAN, made: "long_reply.wasm", name: "long-reply.wasm" },
     Guest { package: "echo-command", target: PREVIEW_1, made: "echo-command.wasm", name: "echo-command.wasm" },
     Guest { package: "price-command", target: PREVIEW_1, made: "price-command.wasm", name: "price-command.wasm" },
@@ -83,7 +84,8 @@ pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: commands in C, Go, Zig and AssemblyScript", commands::build)?;
     steps.step("guests: programs of others", third_party::install)?;
     steps.step("guests: Python", interpreters::python)?;
-    steps.step("guests: JavaScript", interpreters::javascript)
+    steps.step("guests: JavaScript", interpreters::javascript)?;
+    sdks::build(steps)
 }
 
 /// Builds the examples for these targets.

@@ -9,8 +9,8 @@ use anyhow::Context as _;
 
 use crate::program::Program;
 
-/// What Python leaves beside sources.
-const LEFT_BEHIND: &str = "__pycache__";
+/// What Python and npm leave beside sources.
+const LEFT_BEHIND: [&str; 2] = ["__pycache__", "node_modules"];
 
 /// A component that is kept in a folder, with a digest of what it was made of beside it.
 pub(crate) struct Kept {
@@ -55,8 +55,8 @@ impl Kept {
 }
 
 /// Replaces a folder by a copy of these files and folders, each under its own name: Python leaves compiled code beside its sources.
-pub(crate) fn copy(from: &[&str], to: &str) -> anyhow::Result<()> {
-    let to = Path::new(to);
+pub(crate) fn copy(from: &[&str], to: impl AsRef<Path>) -> anyhow::Result<()> {
+    let to = to.as_ref();
     let replace = || {
         if to.exists() {
             fs::remove_dir_all(to)?;
@@ -82,7 +82,7 @@ fn files(places: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     while let Some(place) = places.pop() {
         if place.is_file() {
             files.push(place);
-        } else if !place.ends_with(LEFT_BEHIND) {
+        } else if !LEFT_BEHIND.iter().any(|name| place.ends_with(name)) {
             for entry in fs::read_dir(&place).with_context(|| format!("cannot read {}", place.display()))? {
                 places.push(entry?.path());
             }

@@ -12,6 +12,7 @@ mod kept;
 mod leash;
 mod program;
 mod runners;
+mod sdks;
 mod services;
 mod steps;
 mod targets;
@@ -41,6 +42,8 @@ enum Command {
     Guests,
     /// Set up what is missing and build what runs handlers that are kept as source
     Runners,
+    /// Set up what is missing, test the SDKs for Python and JavaScript and build what is written with them
+    Sdks,
     /// Start what the storage tests talk to, tell where it is, and keep it until Ctrl-C
     Services,
     /// Build the example nodes, serve them, send them signed events and show what comes back
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Test => at_the_root().and_then(|()| test::run()),
         Command::Guests => at_the_root().and_then(|()| guests::run()),
         Command::Runners => at_the_root().and_then(|()| runners::run()),
+        Command::Sdks => at_the_root().and_then(|()| sdks::run()),
         Command::Services => at_the_root().and_then(|()| services::run()),
         Command::Bench(bench) => at_the_root().and_then(|()| bench.run()),
         Command::Demo(demo) => at_the_root().and_then(|()| demo.run()),

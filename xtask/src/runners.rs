@@ -3,7 +3,7 @@
 use crate::kept::{self, Kept};
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY};
+use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY, ESBUILD};
 
 /// Where codenode looks for them, beside the folder of its own program.
 const FOLDER: &str = "target/runners";
@@ -13,12 +13,16 @@ const WORLD: &str = "runner";
 
 const PYTHON_APP: &str = "runtime/runners/python/app.py";
 const PYTHON_RUNNER: &str = "runtime/runners/python/codenode_runner";
-const PYTHON_SDK: &str = "runtime/runners/python/codenode";
+const PYTHON_SDK: &str = "guest-sdk/python/codenode";
 const PYTHON_REQUIREMENTS: &str = "runtime/runners/python/requirements.txt";
 const PYTHON_COPY: &str = "target/toolchains/python-runner";
 
 const JAVASCRIPT: &str = "runtime/runners/javascript/runner.js";
 const JAVASCRIPT_PARTS: &str = "runtime/runners/javascript/parts";
+const JAVASCRIPT_SDK: &str = "guest-sdk/javascript/src";
+/// What runners import as `codenode`.
+const JAVASCRIPT_SDK_ENTRY: &str = "./guest-sdk/javascript/src/component.ts";
+const JAVASCRIPT_BUNDLE: &str = "target/toolchains/javascript-runner.js";
 
 /// `cargo xtask runners`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -51,7 +55,7 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
         .step("tests of the runners: the components", || unittest(Program::new(host), &["-s", "runtime/runners/tests"]))
 }
 
-fn unittest(python: Program, places: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn unittest(python: Program, places: &[&str]) -> anyhow::Result<()> {
     let places = places.iter().copied();
     python.args(["-m", "unittest", "discover"]).args(places).env("PYTHONDONTWRITEBYTECODE", "1").run()
 }
@@ -70,11 +74,18 @@ fn python() -> anyhow::Result<()> {
     })
 }
 
-/// SpiderMonkey with `runtime/runners/javascript`.
+/// SpiderMonkey with `runtime/runners/javascript` and the SDK.
 fn javascript() -> anyhow::Result<()> {
-    let (sources, made_with) = (&[JAVASCRIPT, JAVASCRIPT_PARTS, WIT], &[COMPONENTIZE_JS, BUILD_JAVASCRIPT]);
+    let sources = &[JAVASCRIPT, JAVASCRIPT_PARTS, JAVASCRIPT_SDK, WIT];
+    let made_with = &[COMPONENTIZE_JS, BUILD_JAVASCRIPT, ESBUILD];
     let runner = Kept { folder: FOLDER, name: "javascript.wasm", sources, made_with };
-    // It never takes requests, it only sends some.
-    runner
-        .make(|draft| Ok(toolchains::build_javascript()?.args([JAVASCRIPT, WIT, WORLD]).arg(draft).arg("fetch-event")))
+    runner.make(|draft| {
+        toolchains::esbuild()?
+            .args([JAVASCRIPT, "--bundle", "--format=esm", "--platform=neutral", "--external:wasi:*"])
+            .arg(format!("--alias:codenode={JAVASCRIPT_SDK_ENTRY}"))
+            .args(["--log-level=warning", &format!("--outfile={JAVASCRIPT_BUNDLE}")])
+            .run()?;
+        // It never takes requests, it only sends some.
+        Ok(toolchains::build_javascript()?.args([JAVASCRIPT_BUNDLE, WIT, WORLD]).arg(draft).arg("fetch-event"))
+    })
 }

@@ -5,7 +5,7 @@ use crate::program::Program;
 use crate::runners;
 use crate::services::{self, Services};
 use crate::steps::Steps;
-use crate::{targets, toolchains};
+use crate::{sdks, targets, toolchains};
 
 /// `cargo xtask test`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -16,6 +16,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 fn check(steps: &mut Steps) -> anyhow::Result<()> {
     guests::set_up(steps)?;
+    sdks::set_up(steps)?;
     steps.step("set-up: valgrind", toolchains::valgrind)?;
     steps.step("set-up: strace", toolchains::strace)?;
     steps.step("set-up: schemathesis", || toolchains::schemathesis().map(drop))?;
@@ -43,6 +44,7 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
     guests::build(steps)?;
     runners::build(steps)?;
     runners::test(steps)?;
+    sdks::test(steps)?;
     let services = Services::start(steps)?;
     steps.step("tests", || Program::cargo().args(["test", "--workspace"]).envs(services.variables()).run())
 }

@@ -1,5 +1,5 @@
-//! What turns Python and JavaScript into components and other languages into commands, what plays S3, what gives out tokens, and what tries the
-//! API, in versions of our choice, below `target/toolchains`.
+//! What turns Python and JavaScript into components and checks their types, what turns other languages into commands, what plays S3, what gives out
+//! tokens, and what tries the API, in versions of our choice, below `target/toolchains`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,16 +31,27 @@ const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"]
 /// From PyPI; what the tests of the runners run them in.
 const WASMTIME: &str = "wasmtime==50.0.1";
 
+/// From PyPI; what checks the types of the SDK for Python.
+const MYPY: &str = "mypy==2.4.1";
+
+/// From npm; what makes components of JavaScript with QuickJS, and what bundles them.
+pub(crate) const COMPONENTIZE_QJS: [&str; 2] = ["componentize-qjs@0.4.5", ESBUILD];
+pub(crate) const ESBUILD: &str = "esbuild@0.28.2";
+/// From npm; what checks the types of the SDK for JavaScript, and the types of what runs its tests.
+const TYPESCRIPT: [&str; 2] = ["typescript@7.0.2", "@types/node@20.19.9"];
+
 /// From npm; the authorization server that connections get their tokens from.
 const OIDC_PROVIDER: &str = "oidc-provider@9.13.3";
 
 const PYTHON_FOLDER: &str = "target/toolchains/python";
 const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
 const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
+pub(crate) const JAVASCRIPT_SDK_FOLDER: &str = "target/toolchains/javascript-sdk";
 const NODE_FOLDER: &str = "target/toolchains/node";
 const ZIG_FOLDER: &str = "target/toolchains/zig";
 const GO_FOLDER: &str = "target/toolchains/go";
 const ASSEMBLYSCRIPT_FOLDER: &str = "target/toolchains/assemblyscript";
+const MYPY_FOLDER: &str = "target/toolchains/mypy";
 const MOTO_FOLDER: &str = "target/toolchains/moto";
 /// Where the tests look for it.
 const SCHEMATHESIS_FOLDER: &str = "target/toolchains/schemathesis";
@@ -87,6 +98,11 @@ pub(crate) fn assemblyscript() -> anyhow::Result<PathBuf> {
     from_npm(&ASSEMBLYSCRIPT, ASSEMBLYSCRIPT_FOLDER)
 }
 
+/// The program `mypy`, installed if it is not there.
+pub(crate) fn mypy() -> anyhow::Result<PathBuf> {
+    Ok(from_pypi(&[MYPY], MYPY_FOLDER)?.join("mypy"))
+}
+
 /// The program `moto_server`, installed if it is not there.
 pub(crate) fn moto() -> anyhow::Result<PathBuf> {
     Ok(from_pypi(&MOTO, MOTO_FOLDER)?.join("moto_server"))
@@ -108,6 +124,16 @@ pub(crate) fn build_javascript() -> anyhow::Result<Program> {
     let script = node()?.join("build.mjs");
     fs::write(&script, BUILD_JAVASCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
     Ok(Program::new("node").arg(script))
+}
+
+/// The program `esbuild`, which bundles, still without its arguments.
+pub(crate) fn esbuild() -> anyhow::Result<Program> {
+    Ok(Program::new(javascript_sdk()?.join("node_modules/.bin/esbuild")))
+}
+
+/// The folder that has in its `node_modules` what the SDK for JavaScript is built and tested with, installed if it is not there.
+pub(crate) fn javascript_sdk() -> anyhow::Result<PathBuf> {
+    from_npm(&[COMPONENTIZE_QJS, TYPESCRIPT].concat(), JAVASCRIPT_SDK_FOLDER)
 }
 
 /// The folder that has `oidc-provider` in its `node_modules`, installed if it is not there.

@@ -48,6 +48,19 @@ fn the_first_handler_is_the_example() {
 }
 
 #[test]
+fn the_version_of_the_wit_is_one_that_is_kept() {
+    let wit = read("guest-sdk/wit/code-node.wit");
+    let (_, version) = wit.split_once("package codenode:node@").unwrap();
+    let (version, _) = version.split_once(';').unwrap();
+    let kept = root().join(format!("tests/fixtures/wit-{version}/code-node.wit"));
+    assert!(
+        kept.is_file(),
+        "a new version of the WIT is kept as {}, with a guest that is built against it",
+        kept.display()
+    );
+}
+
+#[test]
 fn every_link_in_the_documents_leads_to_a_file() {
     for document in [
         "README.md",
@@ -57,6 +70,9 @@ fn every_link_in_the_documents_leads_to_a_file() {
         "METRICS.md",
         "OPERATING.md",
         "examples/README.md",
+        "guest-sdk/python/README.md",
+        "guest-sdk/javascript/README.md",
+        "runtime/runners/README.md",
     ] {
         let text = read(document);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

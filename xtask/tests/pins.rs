@@ -100,6 +100,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("caller", &["codenode"]),
     ("configured", &["codenode"]),
     ("keeper", &["codenode"]),
+    ("released", &[]),
     ("responder", &[]),
     ("product-price", &["codenode"]),
     ("weather-cards", &["codenode"]),

@@ -75,7 +75,7 @@ enum Command {
     /// Keep a server's URL, a key for it and perhaps a tenant, for the commands below
     Login(login::Login),
     /// Upload an artifact, make a revision of it, test it, and let it serve
-    Deploy(deploy::Deploy),
+    Deploy(Box<deploy::Deploy>),
     /// Let a revision serve
     Promote(promote::Promote),
     /// Let the revision serve that did before

@@ -1,7 +1,7 @@
 // The runner for handlers in JavaScript: the component of the world `codenode:node/runner`.
 
-import * as codenode from "./parts/codenode.js";
-import { Failed, line, told, upstream } from "./parts/failures.js";
+import * as codenode from "codenode";
+import { Failed, line, shortened, told, upstream } from "./parts/failures.js";
 import { call, find, named, text } from "./parts/handler.js";
 import { uncaught } from "./parts/globals.js";
 import { FILE, Misplaced, body } from "./parts/source.js";
@@ -37,6 +37,7 @@ export async function run(program, event, context) {
     return text(named(name, source), await Promise.race([call(name, handler, event, JSON.parse(context)), uncaught]));
   } catch (error) {
     if (error instanceof Failed) throw error.message;
+    if (error instanceof codenode.BotError) throw shortened(error.message);
     codenode.log.critical(told(error, source, HEAD.length));
     throw upstream(error) + line(error);
   }

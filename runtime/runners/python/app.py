@@ -9,7 +9,7 @@ from componentize_py_types import Err
 # First what every run uses, so that it lies together in memory: a run writes to half as many pages.
 from codenode_runner import handler, program
 from codenode_runner.failures import Failed
-from codenode_runner.logs import HostHandler
+from codenode import log
 from codenode_runner import image
 
 
@@ -27,4 +27,4 @@ class WitWorld(wit_world.WitWorld):
             raise Err(str(failed)) from None
 
 
-image.prepare(HostHandler())
+image.prepare(log.Handler())

@@ -140,14 +140,20 @@ class Codenode(Case):
         self.assertEqual(value_of("[config.read('shown'), config.get('none') ?? null, config.all()]", self.SETUP, world), [3, None, {"shown": "3"}])
         self.assertEqual(value_of("messages.fill(messages.text('late', 'hi_IN'), { order: 71 })", self.SETUP, world), "ऑर्डर 71")
 
+    def test_events_and_replies_have_their_types(self) -> None:
+        setup = "import { BotError, handler, Reply } from 'codenode';"
+        source = f"{setup}\nexport const handle = handler(async (event) => new Reply([event.node, event.user.userName], {{ status: false }}))"
+        self.assertEqual(run(source, {"step": "ORDER", "user": {"user_name": "u"}}), {"status": False, "response": ["ORDER", "u"]})
+        self.assert_breaks(f"{setup}\nexport const handle = handler(() => {{ throw new BotError('it is\\nclosed') }})", "it is closed")
+
     def test_what_is_not_says_why(self) -> None:
         world = World()
         del world.buckets["tenant"]
         for call, error in [
-            ("kv.tenant()", "Error: kv:tenant: it is not granted to this node: grants = [\"kv:tenant\"] in node.toml, or --grant kv:tenant"),
-            ("kv.node().get('')", "TypeError: kv:node: a key is a string of 1 to 512 bytes"),
+            ("kv.tenant()", "KvError: kv:tenant: it is not granted to this node: grants = [\"kv:tenant\"] in node.toml, or --grant kv:tenant"),
+            ("kv.node().get('')", "KvError: kv:node: a key is a string of 1 to 512 bytes"),
             ("require('fs')", "Error: there is no module fs here"),
-            ("messages.text('w', 'de')", "Error: there is no message w in de, nor one without a language: add it with `codenode message set w TEXT`"),
+            ("messages.text('w', 'de')", "MissingMessage: there is no message w in de, nor one without a language: add it with `codenode message set w TEXT`"),
         ]:
             self.assert_breaks(f"{self.SETUP}\nexport function handle() {{ {call} }}", f"main.js:2 in handle: {error}", world)
 

@@ -35,6 +35,7 @@ mod openapi;
 mod outage;
 mod quotas;
 mod reload;
+mod sdks;
 mod server;
 mod service;
 mod shell;

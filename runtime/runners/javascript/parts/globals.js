@@ -1,13 +1,6 @@
-// What authors find without an import, where it differs from the engine's own.
+// What authors find without an import, where it differs from the engine's own. `console` is the SDK's.
 
-import { log } from "wasi:logging/logging@0.1.0-draft";
 import { isOfAService } from "./failures.js";
-
-const LEVELS = { trace: "trace", debug: "debug", log: "info", info: "info", warn: "warn", error: "error" };
-
-for (const [name, level] of Object.entries(LEVELS)) {
-  console[name] = (...values) => log(level, "", values.map(shown).join(" "));
-}
 
 const engine = { fetch: globalThis.fetch, setTimeout: globalThis.setTimeout, setInterval: globalThis.setInterval };
 let fail;
@@ -41,14 +34,3 @@ globalThis.fetch = async function fetch(resource, options) {
     throw error.name === "AbortError" ? told : isOfAService(told);
   }
 };
-
-function shown(value) {
-  if (typeof value === "string") return value;
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  if (value === null || typeof value !== "object") return String(value);
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return String(value);
-  }
-}

@@ -35,7 +35,10 @@ export function body(source) {
     done = end;
   }
   const set = exported.map(([name, as]) => `exports[${JSON.stringify(as)}] = ${name};`);
-  const found = NAMES.filter((name) => name !== "default").map((name) => `if (!("${name}" in module.exports) && typeof ${name} === "function") module.exports.${name} = ${name};`);
+  // What is imported under such a name is none.
+  const found = NAMES.filter((name) => name !== "default").map(
+    (name) => `if (!("${name}" in module.exports) && typeof ${name} === "function" && ${name} !== codenode.${name}) module.exports.${name} = ${name};`,
+  );
   return `${made}${source.slice(done)}\n;${set.join(" ")} if (typeof module.exports !== "function") { ${found.join(" ")} }`;
 }
 

@@ -5,7 +5,7 @@ import { Misplaced, body } from "../parts/source.js";
 
 function exportsOf(source) {
   const module = { exports: {} };
-  new Function("exports", "module", "codenode", body(source))(module.exports, module, { kv: "kv", log: "log" });
+  new Function("exports", "module", "codenode", body(source))(module.exports, module, { kv: "kv", log: "log", handler: () => 8 });
   return module.exports;
 }
 
@@ -45,6 +45,7 @@ test("lines stay where they are", () => {
 test("codenode is imported, and nothing else", () => {
   assert.equal(exportsOf('import { kv as store } from "codenode";\nexports.v = store').v, "kv");
   assert.equal(exportsOf("import * as all from 'codenode'\nexports.v = all.log").v, "log");
+  assert.deepEqual(exportsOf('import { handler } from "codenode";\nexport const handle = handler()'), { handle: 8 });
   for (const source of ["import fs from 'fs'", "import 'x'", "export * from './x'", "export { a } from './x'"]) {
     assert.throws(() => body(source), Misplaced, source);
   }

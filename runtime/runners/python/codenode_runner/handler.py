@@ -12,12 +12,12 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
-from wit_world.imports import logging as host_log
+from codenode import Error, Reply, log
+from codenode._handler import kind as _kind
 
-from . import failures, program as programs
+from . import program as programs
 from .context import Context
-from .failures import FILE, Failed
-from .logs import clean
+from .failures import FAILURES, FILE, Failed, shortened
 
 #: A dict of these alone, with a body, is an answer over HTTP, as AWS Lambda's are. Any other dict is the reply.
 _ANSWER_KEYS = {"statusCode", "body", "headers", "multiValueHeaders", "cookies", "isBase64Encoded"}
@@ -126,6 +126,8 @@ def _reply(name: str, returned: Any) -> Any:
     """What the reply is of what a handler returned: text that is taken for JSON, or a dict."""
     if returned is None:
         raise Failed(f"{name} returned None, as a function does that ends without `return`: {_EXPECTED}")
+    if isinstance(returned, Reply):
+        return returned.to_dict()
     if not isinstance(returned, dict):
         raise Failed(f"{name} returned {_kind(returned)}: {_EXPECTED}")
     if "statusCode" not in returned and not ("body" in returned and _ANSWER_KEYS.issuperset(returned)):
@@ -134,7 +136,7 @@ def _reply(name: str, returned: Any) -> Any:
     status = returned.get("statusCode", 200)
     if str(status) != "200":
         said = body if isinstance(body, str) else repr(body)
-        raise Failed(failures.shortened(" ".join(f"the handler answered with the statusCode {status}: {said}".split())))
+        raise Failed(shortened(" ".join(f"the handler answered with the statusCode {status}: {said}".split())))
     if body is None:
         raise Failed(f"{name} returned an answer without a body: {_EXPECTED}")
     if not isinstance(body, str | dict):
@@ -166,21 +168,11 @@ def _text(reply: Any) -> str:
     return reply
 
 
-def _kind(value: Any) -> str:
-    """`7 (int)`, for messages."""
-    if value is None:
-        return "None"
-    try:
-        shown = " ".join(repr(value).split())
-    except Exception:
-        shown = "what cannot be shown"
-    return f"{shown if len(shown) <= 60 else shown[:59] + '…'} ({type(value).__name__})"
-
-
 def _logged(error: BaseException) -> str:
     """The one line. Where even that takes more memory than there is, the little that is certain."""
     try:
-        host_log.log(host_log.Level.CRITICAL, "", clean(failures.full(error)))
-        return clean(failures.line(error))
+        if not isinstance(error, Error):
+            log.write(log.Level.CRITICAL, "", FAILURES.full(error))
+        return log.clean(FAILURES.line(error))
     except (MemoryError, RecursionError):
         return f"{FILE}: {type(error).__name__}"

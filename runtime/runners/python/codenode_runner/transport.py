@@ -11,9 +11,8 @@ from typing import Any
 import requests
 import requests.adapters
 import urllib3
+from codenode import _host
 from urllib3.util import Timeout
-
-from . import outgoing
 
 
 class Adapter(requests.adapters.HTTPAdapter):
@@ -40,14 +39,15 @@ class Adapter(requests.adapters.HTTPAdapter):
         if body and "Content-Length" not in request.headers:
             headers.append(("Content-Length", str(len(body))))
         try:
-            answer = outgoing.send(request.method or "GET", request.url or "", headers, body, connect, read)
-        except outgoing.Invalid as error:
+            wanted = _host.Request(request.method or "GET", request.url or "", headers, body, connect, read)
+            answer = _host.host.start(wanted).finish()
+        except _host.Invalid as error:
             raise requests.exceptions.InvalidURL(str(error), request=request) from None
-        except outgoing.Refused as error:
+        except _host.Refused as error:
             raise requests.ConnectionError(str(error), request=request) from None
-        except outgoing.TimedOut as error:
+        except _host.TimedOut as error:
             raise _of_the_service(requests.ReadTimeout(str(error), request=request)) from None
-        except outgoing.Unanswered as error:
+        except _host.Unanswered as error:
             raise _of_the_service(requests.ConnectionError(str(error), request=request)) from None
         return self.build_response(request, _response(request, answer))
 
@@ -61,11 +61,12 @@ class Opener(urllib.request.HTTPHandler):
         seconds = request.timeout if isinstance(request.timeout, int | float) else None
         try:
             body = _bytes(request.data)
-            answer = outgoing.send(request.get_method(), request.full_url, headers, body, seconds, seconds)
-        except outgoing.Unanswered as error:
-            reason = TimeoutError(str(error)) if isinstance(error, outgoing.TimedOut) else OSError(str(error))
+            wanted = _host.Request(request.get_method(), request.full_url, headers, body, seconds, seconds)
+            answer = _host.host.start(wanted).finish()
+        except _host.Unanswered as error:
+            reason = TimeoutError(str(error)) if isinstance(error, _host.TimedOut) else OSError(str(error))
             raise urllib.error.URLError(_of_the_service(reason)) from None
-        except (outgoing.Invalid, outgoing.Refused) as error:
+        except (_host.Invalid, _host.Refused) as error:
             raise urllib.error.URLError(OSError(str(error))) from None
         message = _message(answer)
         opened = urllib.response.addinfourl(io.BytesIO(answer.body), message, request.full_url, answer.status)
@@ -89,7 +90,7 @@ class _Original:
         pass
 
 
-def _response(request: requests.PreparedRequest, answer: outgoing.Response) -> urllib3.HTTPResponse:
+def _response(request: requests.PreparedRequest, answer: _host.Response) -> urllib3.HTTPResponse:
     """As `urllib3` would have got it: it decodes `content-encoding` when it is read."""
     return urllib3.HTTPResponse(
         body=io.BytesIO(answer.body),
@@ -104,7 +105,7 @@ def _response(request: requests.PreparedRequest, answer: outgoing.Response) -> u
     )
 
 
-def _message(answer: outgoing.Response) -> email.message.Message:
+def _message(answer: _host.Response) -> email.message.Message:
     message = email.message.Message()
     for name, value in answer.headers:
         message[name] = value

@@ -3,9 +3,9 @@
 import json
 import unittest
 
-from . import fakes  # First: what the others import is fake.
-from codenode import messages
-from codenode_runner import failures, handler, logs, program
+from . import fakes  # First: it finds what the others import.
+from codenode import _failures, log, messages
+from codenode_runner import failures, handler, program
 from codenode_runner.context import Context
 from codenode_runner.failures import Failed
 
@@ -36,11 +36,12 @@ class Reply(unittest.TestCase):
             ('{"statusCode": 200, "body": "{\\"a\\": 1}"}', {"a": 1}),
             ('{"statusCode": "200", "headers": {}, "body": {"a": 1}}', {"a": 1}),
             ('{"body": "{}"}', {}),
+            ('codenode.Reply("a", status=False)', {"status": False, "response": ["a"]}),
             ('{"body": "hello", "response": []}', {"body": "hello", "response": []}),
             ('{"statusCode": 200, "body": "eyJhIjoxfQ==", "isBase64Encoded": True}', {"a": 1}),
         ]:
             with self.subTest(returned):
-                self.assertEqual(json.loads(run(f"def main(event, context):\n    return {returned}\n")), reply)
+                self.assertEqual(json.loads(run(f"import codenode\ndef main(event, context):\n    return {returned}\n")), reply)
 
     def test_each_shape_that_is_not(self) -> None:
         expected = 'return {"statusCode": 200, "body": json.dumps(reply)} or the reply itself, a dict'
@@ -66,7 +67,7 @@ class Failures(unittest.TestCase):
             run("import json\ndef main(event, context):\n    json.loads('{')\n")
         self.assertTrue(str(broken.exception).startswith("main.py:3 in main: JSONDecodeError: Expecting property name"))
         ((level, _, told),) = fakes.LOG
-        self.assertEqual(level, "critical")
+        self.assertEqual(level, log.Level.CRITICAL)
         self.assertIn("json.loads('{')", told)
         self.assertEqual(told.count("  File "), 1, told)
 
@@ -82,19 +83,26 @@ class Failures(unittest.TestCase):
                     run(f"def handle(event):\n    {event}\n    return {wrong}\n")
                 self.assertEqual(str(broken.exception), f"main.py:3 in handle: {mend}")
 
+    def test_an_error_of_the_sdk_is_told_as_it_stands(self) -> None:
+        fakes.LOG.clear()
+        with self.assertRaises(Failed) as broken:
+            run("import codenode\n@codenode.handler\ndef handle(event):\n    raise codenode.Error(f'{event.node} is closed')\n")
+        self.assertEqual(str(broken.exception), "ORDER is closed")
+        self.assertEqual(fakes.LOG, [])
+
     def test_a_line_is_one_line_and_not_endless(self) -> None:
         with self.assertRaises(Failed) as broken:
             run("raise ValueError('a\\n' * 5000)")
         line = str(broken.exception)
         self.assertTrue(line.startswith("main.py:1: ValueError: a a a") and "\n" not in line, line)
-        self.assertEqual(len(line), failures.MAX_LINE_CHARS)
+        self.assertEqual(len(line), _failures.MAX_LINE_CHARS)
 
     def test_a_services_failure_shows_no_query(self) -> None:
         error = ValueError("503 for url: https://a.example/x?token=secret")
         error.response = type("Response", (), {"status_code": 503, "url": "https://a.example/x?token=secret"})()
-        self.assertEqual(failures.line(error), "upstream: ValueError: 503 for url: https://a.example/x")
+        self.assertEqual(failures.FAILURES.line(error), "upstream: ValueError: 503 for url: https://a.example/x")
         error.response.status_code = 404
-        self.assertFalse(failures.is_of_a_service(error))
+        self.assertFalse(_failures.is_of_a_service(error))
 
 
 class Rest(unittest.TestCase):
@@ -103,7 +111,7 @@ class Rest(unittest.TestCase):
         self.assertEqual((event["body"], event["requestContext"]["requestId"]), ('{"a":  1}', "run-1"))
 
     def test_a_level_is_the_next_lower_one_that_has_a_name(self) -> None:
-        self.assertEqual([logs.level(n).name for n in (60, 45, 25, 5)], ["CRITICAL", "ERROR", "INFO", "TRACE"])
+        self.assertEqual([log.level_of(n).name for n in (60, 45, 25, 5)], ["CRITICAL", "ERROR", "INFO", "TRACE"])
 
     def test_a_language_is_looked_up_from_the_most_to_the_least_exact(self) -> None:
         self.assertEqual(messages.endings("zh-Hant-TW"), ["/zh-Hant-TW", "/zh-Hant", "/zh", ""])

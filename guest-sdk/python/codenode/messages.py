@@ -65,7 +65,7 @@ def endings(language: str | None) -> list[str]:
     tag = (language or "").replace("_", "-")
     if len(tag) > _MAX_LANGUAGE_BYTES or not _TAG.fullmatch(tag):
         return [""]
-    parts, found = tag.split("-"), []
+    parts, found = tag.split("-"), list[str]()
     while parts and parts != [""]:
         found.append("/" + "-".join(parts))
         parts.pop()

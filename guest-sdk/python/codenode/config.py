@@ -10,8 +10,7 @@ question. What is not granted is not there.
 import json
 from typing import Any
 
-from componentize_py_types import Err as _Err
-from wit_world.imports import wasi_config_store as _host
+from . import _host
 
 
 class Error(Exception):
@@ -33,9 +32,9 @@ class Failed(Error):
 def get(key: str) -> str | None:
     """The value of a key, if one is set and granted: a text as it is, and a number, a boolean, a list or an object as JSON. Raises `Failed`."""
     try:
-        return _host.get(key)
-    except _Err as error:
-        raise Failed(error.value.value) from None
+        return _host.host.config(key)
+    except _host.Refusal as refusal:
+        raise Failed(str(refusal)) from None
 
 
 def text(key: str) -> str:
@@ -61,6 +60,6 @@ def read(key: str) -> Any:
 def all() -> dict[str, str]:
     """All values that are set, by their keys, but for secrets. None without the grant `config`. Raises `Failed`."""
     try:
-        return dict(_host.get_all())
-    except _Err as error:
-        raise Failed(error.value.value) from None
+        return dict(_host.host.all_config())
+    except _host.Refusal as refusal:
+        raise Failed(str(refusal)) from None

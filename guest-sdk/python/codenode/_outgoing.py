@@ -1,17 +1,19 @@
 """A request over `wasi:http`, and its whole response. Which requests go out is the host's to say."""
 
-from typing import NamedTuple
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from componentize_py_types import Err, Ok
 from wit_world.imports import outgoing_handler, streams, types as http
+
+from ._host import Invalid, Refused, Request, Response, TimedOut, Unanswered, Unsent
 
 #: `wasi:io` takes no more in one blocking write.
 WRITE_BYTES = 4_096
 READ_BYTES = 64 << 10
 NANOS = 1_000_000_000
 
-_METHODS = {
+_METHODS: dict[str, Callable[[], http.Method]] = {
     "GET": http.Method_Get,
     "HEAD": http.Method_Head,
     "POST": http.Method_Post,
@@ -29,29 +31,7 @@ _LEFT_TO_THE_HOST = {"connection", "keep-alive", "proxy-connection", "transfer-e
 _TIMED_OUT = "the service did not answer in time"
 
 
-class Invalid(Exception):
-    """The request cannot be sent as it is."""
-
-
-class Refused(Exception):
-    """The host does not let it out: it is not granted, or leads where no guest may go."""
-
-
-class Unanswered(Exception):
-    """The service was not reached, or did not answer well."""
-
-
-class TimedOut(Unanswered):
-    """There was no answer in time."""
-
-
-class Response(NamedTuple):
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-_TOLD = {
+_TOLD: dict[type[object], tuple[type[Unsent], str]] = {
     http.ErrorCode_HttpRequestDenied: (Refused, "it is not granted to this node"),
     http.ErrorCode_DestinationIpProhibited: (Refused, "its address is not public"),
     http.ErrorCode_HttpRequestMethodInvalid: (Invalid, "its method is not served"),
@@ -72,37 +52,45 @@ _TOLD = {
 }
 
 
-def send(
-    method: str,
-    url: str,
-    headers: list[tuple[str, str | bytes]],
-    body: bytes,
-    connect_seconds: float | None,
-    read_seconds: float | None,
-) -> Response:
-    """Sends it, and waits for the whole response; any status is one. Without seconds it waits as long as the run lasts."""
-    shown = f"{method} {url.partition('?')[0].partition('#')[0]}"
-    request = _request(method, url, headers, shown)
+class Sent:
+    """A request whose response is on its way."""
+
+    def __init__(self, future: http.FutureIncomingResponse, shown: str) -> None:
+        self._future, self._shown = future, shown
+
+    def finish(self) -> Response:
+        """Waits for the whole response; any status is one. Raises `Unsent`."""
+        with self._future, _wait(self._future, self._shown) as response:
+            with response.headers() as fields:
+                pairs = [(name, value.decode("latin-1")) for name, value in fields.entries()]
+            return Response(response.status(), pairs, _read(response, self._shown))
+
+
+def start(wanted: Request) -> Sent:
+    """Sends it. Raises `Unsent`."""
+    request = _request(wanted)
     sent = request.body()
     try:
-        future = outgoing_handler.handle(request, _options(connect_seconds, read_seconds))
+        future = outgoing_handler.handle(request, _options(wanted.connect_seconds, wanted.read_seconds))
     except Err as error:
-        raise _failure(shown, error.value) from None
-    _write(sent, body)
-    with future, _wait(future, shown) as response:
-        with response.headers() as fields:
-            pairs = [(name, value.decode("latin-1")) for name, value in fields.entries()]
-        return Response(response.status(), pairs, _read(response, shown))
+        raise _failure(wanted.shown, error.value) from None
+    _write(sent, wanted.body)
+    return Sent(future, wanted.shown)
 
 
-def _request(method: str, url: str, headers: list[tuple[str, str | bytes]], shown: str) -> http.OutgoingRequest:
-    parts = urlsplit(url)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    scheme = {"http": http.Scheme_Http(), "https": http.Scheme_Https()}.get(parts.scheme, http.Scheme_Other(parts.scheme))
-    verb = _METHODS.get(method)
-    request = http.OutgoingRequest(_fields(headers, shown))
+def _request(wanted: Request) -> http.OutgoingRequest:
+    shown = wanted.shown
     try:
-        request.set_method(verb() if verb else http.Method_Other(method))
+        parts = urlsplit(wanted.url)
+    except ValueError as error:
+        raise Invalid(f"{shown}: its URL is invalid: {error}") from None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    known: dict[str, http.Scheme] = {"http": http.Scheme_Http(), "https": http.Scheme_Https()}
+    scheme = known.get(parts.scheme, http.Scheme_Other(parts.scheme))
+    verb = _METHODS.get(wanted.method)
+    request = http.OutgoingRequest(_fields(wanted.headers, shown))
+    try:
+        request.set_method(verb() if verb else http.Method_Other(wanted.method))
         request.set_scheme(scheme)
         request.set_authority(parts.netloc.rpartition("@")[2])
         request.set_path_with_query(path)
@@ -178,7 +166,7 @@ def _read(response: http.IncomingResponse, shown: str) -> bytes:
                 raise _failure(shown, code) if code else Unanswered(f"{shown}: the connection broke") from None
 
 
-def _failure(shown: str, code: http.ErrorCode) -> Exception:
+def _failure(shown: str, code: http.ErrorCode) -> Unsent:
     """What is not told apart is the service's failure, under WASI's own name."""
     kind, why = _TOLD.get(type(code), (Unanswered, type(code).__name__.removeprefix("ErrorCode_")))
     if isinstance(code, http.ErrorCode_InternalError) and code.value:

@@ -10,10 +10,12 @@ What a run sets and deletes it sees itself at once. Others see it once the run h
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from componentize_py_types import Err as _Err
-from wit_world.imports import atomics as _atomics, batch as _batch, wasi_keyvalue_store as _store
+from . import _host
+
+_T = TypeVar("_T")
 
 #: How a key says for how long its entry is kept: for the host, never for an author.
 _TTL = "?ttl="
@@ -67,7 +69,7 @@ class Bucket:
     def __init__(self, name: str) -> None:
         self._name = name
         self._seconds: int | None = None
-        self._opened = self._told("", lambda: _store.open(name))
+        self._opened = self._told("", lambda: _host.host.open(name))
 
     def keep_for(self, time: timedelta | float | None = None, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> "Bucket":
         """The same bucket, for entries that are gone after so long: 1 second to 366 days, rounded up to whole seconds. A number is seconds.
@@ -94,8 +96,7 @@ class Bucket:
         keys = list(keys)
         for key in keys:
             self._check(key)
-        found = self._told(f"{len(keys)} keys", lambda: _batch.get_many(self._opened, keys))
-        return [None if entry is None else entry[1] for entry in found]
+        return self._told(f"{len(keys)} keys", lambda: self._opened.get_many(keys))
 
     def text(self, key: str) -> str | None:
         """The value as text. Raises `Unreadable` if it is not UTF-8."""
@@ -117,18 +118,17 @@ class Bucket:
     def keys(self) -> Iterator[str]:
         """All keys, in the order of their bytes. The host is asked for a page of up to 100 when the one before is used up, and each page counts as one
         of the run's `kv_calls`: take no more than you need."""
-        cursor = None
+        cursor: str | None = None
         while True:
-            page = self._told("its keys", lambda: self._opened.list_keys(cursor))
-            yield from page.keys
-            cursor = page.cursor
+            keys, cursor = self._page(cursor)
+            yield from keys
             if cursor is None:
                 return
 
     def set(self, key: str, value: str | bytes) -> None:
         """Keeps a value under a key, in the place of the one before."""
-        written, value = self._written(key), self._value(key, value)
-        self._told(key, lambda: self._opened.set(written, value))
+        written, given = self._written(key), self._value(key, value)
+        self._told(key, lambda: self._opened.set(written, given))
 
     def set_json(self, key: str, value: Any) -> None:
         """Keeps this as JSON. Raises `Invalid` if it cannot be JSON."""
@@ -145,31 +145,28 @@ class Bucket:
         written = self._written(key)
         if not -(1 << 63) <= delta < 1 << 63:
             raise self._invalid(key, "what is added does not fit into 64 bits")
-        return self._told(key, lambda: _atomics.increment(self._opened, written, delta))
+        return self._told(key, lambda: self._opened.increment(written, delta))
 
     def update(self, key: str, change: Callable[[bytes | None], str | bytes | None]) -> bytes | None:
         """Replaces a value by what `change` makes of it, at once and for good, and only if nobody else has changed it meanwhile: else `change` is asked
         again, ten times at most. It gets `None` where there is no entry, and gives `None` to leave everything as it is. What it gave last is given
         back. Raises `Contended` if it was changed each time."""
         written = self._written(key)
-        seen = self._told(key, lambda: _atomics.Cas.new(self._opened, written))
+        seen = self._told(key, lambda: self._opened.see(written))
         for _ in range(_UPDATE_TRIES):
             given = change(self._told(key, seen.current))
             if given is None:
                 return None
             value = self._value(key, given)
-            try:
-                _atomics.swap(seen, value)
+            now = self._told(key, partial(seen.swap, value))
+            if now is None:
                 return value
-            except _Err as error:
-                if not isinstance(error.value, _atomics.CasError_CasFailed):
-                    raise self._error(key, error.value.value) from None
-                seen = error.value.value
+            seen = now
         raise Contended(self._at(key, f"others have changed it {_UPDATE_TRIES} times meanwhile"))
 
     def update_json(self, key: str, change: Callable[[Any], Any]) -> Any:
         """`update` for a value that is kept as JSON."""
-        given = []
+        given: list[Any] = []
 
         def changed(value: bytes | None) -> str | None:
             given[:] = [change(self._read_json(key, value))]
@@ -203,12 +200,12 @@ class Bucket:
         if not isinstance(value, str | bytes | bytearray):
             raise TypeError(self._at(key, f"a value is text or bytes, not {type(value).__name__}; use `set_json`"))
         try:
-            value = value.encode() if isinstance(value, str) else bytes(value)
+            given = value.encode() if isinstance(value, str) else bytes(value)
         except UnicodeEncodeError as error:
             raise self._invalid(key, f"its value is no valid text: {error}") from None
-        if len(value) > _MAX_VALUE_BYTES:
-            raise self._invalid(key, f"a value has at most 256 KiB, and this one {len(value)} bytes")
-        return value
+        if len(given) > _MAX_VALUE_BYTES:
+            raise self._invalid(key, f"a value has at most 256 KiB, and this one {len(given)} bytes")
+        return given
 
     def _read_json(self, key: str, value: bytes | None) -> Any:
         try:
@@ -222,18 +219,16 @@ class Bucket:
         except (TypeError, ValueError) as error:
             raise self._invalid(key, f"its value cannot be JSON: {error}") from None
 
-    def _told(self, key: str, ask: Callable[[], Any]) -> Any:
+    def _page(self, cursor: str | None) -> tuple[list[str], str | None]:
+        return self._told("its keys", lambda: self._opened.keys(cursor))
+
+    def _told(self, key: str, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
-        except _Err as error:
-            raise self._error(key, error.value) from None
-
-    def _error(self, key: str, error: _store.Error) -> Error:
-        if isinstance(error, _store.Error_AccessDenied):
-            return Refused(self._at(key, f'it is not granted to this node: grants = ["kv:{self._name}"] in node.toml, or --grant kv:{self._name}'))
-        if isinstance(error, _store.Error_NoSuchStore):
-            return Failed(self._at(key, "the host has no such bucket"))
-        return Failed(self._at(key, error.value))
+        except _host.NotGranted as refusal:
+            raise Refused(self._at(key, str(refusal))) from None
+        except _host.Refusal as refusal:
+            raise Failed(self._at(key, str(refusal))) from None
 
     def _invalid(self, key: str, why: str) -> Invalid:
         return Invalid(self._at(repr(key[:64])[1:-1], why))

@@ -3,9 +3,10 @@
     log.info("order %s is late by %d days", order, days)
 """
 
+import logging as _logging
 from enum import IntEnum
 
-from wit_world.imports import logging as _host
+from . import _host
 
 
 class Level(IntEnum):
@@ -21,7 +22,7 @@ class Level(IntEnum):
 
 def write(level: Level, context: str, message: str) -> None:
     """Logs a message, one line for each of its lines. `context` groups lines that belong together."""
-    _host.log(_host.Level(int(level)), _clean(context), _clean(message))
+    _host.host.log(int(level), clean(context), clean(message))
 
 
 def trace(message: object, *arguments: object) -> None:
@@ -54,11 +55,35 @@ def critical(message: object, *arguments: object) -> None:
     _say(Level.CRITICAL, message, arguments)
 
 
+class Handler(_logging.Handler):
+    """Hands the records of the module `logging` on as they are: their time is the host's to write."""
+
+    def emit(self, record: _logging.LogRecord) -> None:
+        try:
+            write(level_of(record.levelno), "" if record.name == "root" else record.name, self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+def level_of(number: int) -> Level:
+    """The level of a number of the module `logging`: the next lower one that has a name."""
+    return next((ours for least, ours in _LEVELS if number >= least), Level.TRACE)
+
+
+_LEVELS = (
+    (_logging.CRITICAL, Level.CRITICAL),
+    (_logging.ERROR, Level.ERROR),
+    (_logging.WARNING, Level.WARN),
+    (_logging.INFO, Level.INFO),
+    (_logging.DEBUG, Level.DEBUG),
+)
+
+
 def _say(level: Level, message: object, arguments: tuple[object, ...]) -> None:
     text = str(message)
     write(level, "", text % arguments if arguments else text)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without halves of surrogate pairs, which the host cannot take."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,62 @@
+// What went wrong, for the author: one line for the bot break, and the author's own frames for the log. Lines are those of the author's sources: what bundles
+// them says of each line of the bundle where it comes from.
+
+import { BotError } from "./error.js";
+import { kind } from "./reply.js";
+import * as log from "./log.js";
+
+const MAX_LINE_CHARS = 1000;
+const MAX_FRAMES = 20;
+/** Of QuickJS, `    at share (/node.js:10:9)`, and of SpiderMonkey, `share@node.js:10:9`. */
+const FRAME = /^(?:\s*at (.*?)\s*\(?|(?:async\*)?(.*)@)(?:[^()@\s]*?):(\d+):\d+\)?$/u;
+
+interface Place {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Of a bundle: its author's sources, and for each of its lines the number of a source and the line there, where it is an author's. */
+export interface Lines {
+  readonly files: readonly string[];
+  readonly lines: readonly (readonly [file: number, line: number] | null)[];
+}
+
+declare global {
+  // eslint-disable-next-line no-var
+  var __codenode_lines: Lines | undefined;
+}
+
+/** What the host is told of an error: `main.ts:7 in share: TypeError: …`, or the message of a {@link BotError} as it stands. The author's frames are logged. */
+export function failed(error: unknown): string {
+  if (error instanceof BotError) return shortened(error.message);
+  const places = placesOf(error);
+  const frames = places.slice(0, MAX_FRAMES).map(({ name, file, line }) => `    at ${name || file} (${file}:${line})`);
+  const cause = error instanceof Error && error.cause !== undefined ? [`caused by: ${what(error.cause)}`] : [];
+  log.critical([what(error), ...frames, ...cause].join("\n"));
+  const [first] = places;
+  const place = first === undefined ? "" : `${first.file}:${first.line}${first.name === "" ? "" : ` in ${first.name}`}: `;
+  return shortened(place + what(error));
+}
+
+function placesOf(error: unknown): Place[] {
+  const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : "";
+  return stack.split("\n").flatMap((text) => {
+    const found = FRAME.exec(text);
+    const at = found === null ? null : (globalThis.__codenode_lines?.lines[Number(found[3]) - 1] ?? null);
+    const file = at === null ? undefined : globalThis.__codenode_lines?.files[at[0]];
+    if (found === null || at === null || file === undefined) return [];
+    const name = (found[1] ?? found[2] ?? "").replace(/[/<]+$/u, "");
+    return [{ name: name === "<anonymous>" ? "" : name, file, line: at[1] }];
+  });
+}
+
+function what(error: unknown): string {
+  if (!(error instanceof Error)) return `${kind(error)} was thrown, which is no Error`;
+  return `${error.name}${error.message === "" ? "" : `: ${error.message}`}`;
+}
+
+function shortened(text: string): string {
+  const one = text.split(/\s+/u).filter(Boolean).join(" ");
+  return one.length <= MAX_LINE_CHARS ? one : `${one.slice(0, MAX_LINE_CHARS - 1)}…`;
+}

@@ -1,0 +1,42 @@
+// From the platform's JSON to a handler, and from what that returns to the reply's.
+
+import { BotError } from "./error.js";
+import { Event, parsed } from "./event.js";
+import { failed } from "./failures.js";
+import { host } from "./host.js";
+import { begin } from "./randomness.js";
+import { replyText, type Reply } from "./reply.js";
+
+/** A handler. The host calls it with the platform's JSON and gets the reply's; a test, and a source that is kept as it is, with an event, and get the reply. */
+export interface Handler<R extends Reply | Promise<Reply> = Reply> {
+  (event: string): R extends Reply ? string : Promise<string>;
+  (event: Event | object): R;
+}
+
+/** Makes a handler of a function from an event to a reply. It is exported under the name `handle`:
+ *
+ * ```ts
+ * export const handle = handler((event) => new Reply(`Order ${event.entities.text("product_id")} is on its way.`));
+ * ```
+ * It may be `async` where the engine has something to wait for: in SpiderMonkey, and in sources.
+ */
+export function handler<R extends Reply | Promise<Reply>>(work: (event: Event) => R): Handler<R> {
+  const handle = (event: string | object): unknown => {
+    if (typeof event !== "string") return work(event instanceof Event ? event : new Event(event));
+    begin();
+    try {
+      const returned = work(new Event(parsed(event)));
+      if (!(returned instanceof Promise)) return replyText(returned);
+      if (!host().waits) throw new BotError("handle is async, which QuickJS does not wait for: write it without, or keep it as a source");
+      return returned.then(replyText).catch(rethrown);
+    } catch (error) {
+      return rethrown(error);
+    }
+  };
+  return handle as Handler<R>;
+}
+
+/** As the host takes it: a text. */
+function rethrown(error: unknown): never {
+  throw failed(error);
+}

@@ -1,0 +1,79 @@
+// What the bot answers.
+
+import { BotError } from "./error.js";
+import type { Element } from "./element.js";
+import type { Json } from "./values.js";
+
+/** What a reply says: plain text or an element. */
+export type Message = string | Element;
+
+export interface ReplyOptions {
+  /** Whether the business step succeeded; true unless this says otherwise. After `false`, the chat of an end node stays with the bot. */
+  readonly status?: boolean;
+  /** What to keep for this conversation. It is kept once the run has succeeded: by the platform or, with the grant `state:conversation`, by codenode for
+   * three hours, which forgets what is null. The usual cap of a value is 2500 characters. */
+  readonly conversationDetails?: Json;
+  /** What to keep for this user, texts and numbers, likewise, with the grant `state:user`. The usual cap of a value is 200 characters. */
+  readonly userDetails?: Json;
+  /** Keys of your own at the top of the reply, for later nodes to branch on. Those that a reply has already are not free. */
+  readonly extra?: Json;
+}
+
+const OWN = ["status", "response", "conversation_details", "user_details"];
+
+/** Messages, whether the business step succeeded, and what to remember. A reply without a message is a bot break. */
+export class Reply {
+  readonly messages: readonly Message[];
+  readonly status: boolean;
+  readonly #options: ReplyOptions;
+
+  /** A text, an element, or a list of both. Throws `TypeError` if `extra` has a key of the reply's own. */
+  constructor(messages: Message | readonly Message[], options: ReplyOptions = {}) {
+    const taken = OWN.filter((key) => Object.hasOwn(options.extra ?? {}, key));
+    if (taken.length > 0) throw new TypeError(`extra cannot have ${taken.join(", ")}: a reply has it already`);
+    this.messages = Array.isArray(messages) ? [...messages] : [messages as Message];
+    this.status = options.status ?? true;
+    this.#options = options;
+  }
+
+  /** The plain messages; elements are left out. */
+  get texts(): string[] {
+    return this.messages.filter((message) => typeof message === "string");
+  }
+
+  /** The reply as the host gets it: an element stands as a text that holds its JSON, and details only where there are some. */
+  toJSON(): Json {
+    const { conversationDetails = {}, userDetails = {}, extra = {} } = this.#options;
+    return {
+      status: this.status,
+      response: this.messages.map((message) => (typeof message === "string" ? message : JSON.stringify(message))),
+      ...(Object.keys(conversationDetails).length > 0 ? { conversation_details: conversationDetails } : {}),
+      ...(Object.keys(userDetails).length > 0 ? { user_details: userDetails } : {}),
+      ...extra,
+    };
+  }
+}
+
+/** The JSON of what a handler returned: a {@link Reply}, or an object of the platform's shape, which is the host's to judge. Throws {@link BotError}. */
+export function replyText(returned: unknown): string {
+  if (typeof returned !== "object" || returned === null || Array.isArray(returned)) {
+    throw new BotError(`handle returned ${kind(returned)}: return a Reply, or an object`);
+  }
+  try {
+    return JSON.stringify(returned);
+  } catch (error) {
+    throw new BotError(`the reply cannot be JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** `7 (number)`, for messages. */
+export function kind(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  let shown: string;
+  try {
+    shown = typeof value === "function" ? value.name : (JSON.stringify(value) ?? String(value));
+  } catch {
+    shown = "what cannot be shown";
+  }
+  return `${shown.length <= 60 ? shown : `${shown.slice(0, 59)}…`} (${Array.isArray(value) ? "array" : typeof value})`;
+}

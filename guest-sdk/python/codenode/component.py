@@ -1,0 +1,84 @@
+"""The component of the world `codenode:node/code-node-with-requests` around an author's `main.py`, which has a function `handle`.
+
+`componentize-py` takes this as its application. It runs once, when the component is built: what is imported by the end of it is in the image from which
+each run starts, and nothing can be imported later.
+"""
+
+import importlib
+import linecache
+import logging
+import os.path
+import random
+import sys
+import traceback
+from pathlib import Path
+
+import wit_world
+from componentize_py_types import Err
+
+from . import log
+from ._failures import Failures
+from .error import Error
+from ._handler import answer
+
+_main = importlib.import_module("main")
+_folder = os.path.dirname(os.path.abspath(_main.__file__ or ""))
+
+
+class WitWorld(wit_world.WitWorld):
+    """What the host calls."""
+
+    def handle(self, event: str) -> str:
+        # The image has the seed of the day on which it was built.
+        random.seed()
+        try:
+            return answer(_main.handle, event)
+        except BaseException as error:
+            raise Err(_told(error)) from None
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+
+
+def _own(file: str) -> str | None:
+    """The name of a file that is the author's: one below the folder of `main.py`."""
+    name = os.path.relpath(os.path.join("/", file), os.path.join("/", _folder))
+    return None if name.startswith("..") else name
+
+
+_failures = Failures(_own)
+
+
+def _told(error: BaseException) -> str:
+    """The one line; the traceback is in the log by then. Where even that takes more memory than there is, the little that is certain."""
+    try:
+        if not isinstance(error, Error):
+            log.critical("%s", _failures.full(error))
+        return _failures.line(error)
+    except (MemoryError, RecursionError):
+        return type(error).__name__
+
+
+def _prepare() -> None:
+    """Lines of `print` go out as they end, those of `logging` to the host, and the author's sources are there for tracebacks."""
+    if not callable(getattr(_main, "handle", None)):
+        raise TypeError("main.py has no function `handle`: write `def handle(event: Event) -> Reply`")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
+    handler = log.Handler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and file.endswith(".py") and (name := _own(os.path.abspath(file))):
+            source = Path(file).read_text()
+            kept = (len(source), None, source.splitlines(keepends=True), file)
+            linecache.cache[name] = linecache.cache[file] = kept
+    # So that what a traceback makes once is in the image.
+    try:
+        raise ValueError
+    except ValueError as error:
+        "".join(traceback.TracebackException.from_exception(error).format())
+
+
+_prepare()
