@@ -13,6 +13,8 @@ import { build } from "esbuild";
 const WORLD = "code-node-with-randomness";
 /** Of the bundle, which is never written. */
 const BUNDLE = "node.js";
+/** Of what stands before the author's module. */
+const ENTRY = "../entry.js";
 
 const options = { wit: { type: "string" }, output: { type: "string", short: "o" }, sdk: { type: "string" } };
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
@@ -34,7 +36,11 @@ try {
 async function bundle(main, sdk) {
   if (!existsSync(main)) throw new Error(`there is no ${main}`);
   const built = await build({
-    entryPoints: [main],
+    stdin: {
+      contents: `import * as main from ${JSON.stringify(main)};\nimport { exported } from "codenode";\nexport const handle = exported(main.handle);`,
+      resolveDir: dirname(main),
+      sourcefile: ENTRY,
+    },
     bundle: true,
     write: false,
     outfile: BUNDLE,

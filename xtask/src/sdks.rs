@@ -23,6 +23,8 @@ const PYTHON_WORLD: &str = "code-node-with-requests";
 const PYTHON_BINDINGS: &str = "target/toolchains/python-bindings";
 const PYTHON_EXAMPLE: &str = "examples/product-price-python";
 const PYTHON_CAPABLE: &str = "tests/guests/capable-python";
+/// The source of the same, as it is.
+const PYTHON_CONFORMANCE: &str = "tests/guests/conformance";
 
 const JAVASCRIPT_SDK: [&str; 5] = [
     "guest-sdk/javascript/package.json",
@@ -33,6 +35,7 @@ const JAVASCRIPT_SDK: [&str; 5] = [
 ];
 const JAVASCRIPT_EXAMPLE: &str = "examples/product-price-javascript";
 const JAVASCRIPT_CAPABLE: &str = "tests/guests/capable-javascript";
+const JAVASCRIPT_CONFORMANCE: &str = "tests/guests/conformance/javascript";
 
 /// `cargo xtask sdks`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -53,12 +56,14 @@ pub(crate) fn set_up(steps: &mut Steps) -> anyhow::Result<()> {
 pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("guests: with the SDK for Python", || {
         python_guest("product-price-py.wasm", PYTHON_EXAMPLE, &[PYTHON_EXAMPLE, PYTHON_SDK, WIT])?;
-        python_guest("capable-py.wasm", PYTHON_CAPABLE, &[PYTHON_CAPABLE, PYTHON_SDK, WIT])
+        python_guest("capable-py.wasm", PYTHON_CAPABLE, &[PYTHON_CAPABLE, PYTHON_SDK, WIT])?;
+        python_guest("conformance-py.wasm", PYTHON_CONFORMANCE, &["tests/guests/conformance/main.py", PYTHON_SDK, WIT])
     })?;
     steps.step("guests: with the SDK for JavaScript", || {
         javascript_sdk()?;
         javascript_guest("product-price-js.wasm", JAVASCRIPT_EXAMPLE)?;
-        javascript_guest("capable-js.wasm", JAVASCRIPT_CAPABLE)
+        javascript_guest("capable-js.wasm", JAVASCRIPT_CAPABLE)?;
+        javascript_guest("conformance-js.wasm", JAVASCRIPT_CONFORMANCE)
     })
 }
 
@@ -78,7 +83,8 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
         let example = javascript_project(JAVASCRIPT_EXAMPLE)?;
         typescript(&example)?;
         node_test(&example.join("build"))?;
-        typescript(&javascript_project(JAVASCRIPT_CAPABLE)?)
+        typescript(&javascript_project(JAVASCRIPT_CAPABLE)?)?;
+        typescript(&javascript_project(JAVASCRIPT_CONFORMANCE)?)
     })
 }
 

@@ -48,6 +48,34 @@ fn the_first_handler_is_the_example() {
 }
 
 #[test]
+fn what_authors_are_told_to_install_is_what_we_test_with() {
+    let tested = read("xtask/src/toolchains.rs");
+    for (place, packages) in [
+        ("guest-sdk/python/README.md", &["componentize-py=="][..]),
+        ("runtime/cli/src/project/command.rs", &["componentize-py=="]),
+        ("guest-sdk/javascript/README.md", &["componentize-qjs@", "esbuild@"]),
+    ] {
+        for package in packages {
+            let told: Vec<String> = read(place).split(package).skip(1).map(version).collect();
+            let ours = tested.split(package).nth(1).map(version).unwrap();
+            assert!(
+                !told.is_empty() && told.iter().all(|told| *told == ours),
+                "{place}: {package}{told:?}, not {ours}"
+            );
+        }
+    }
+}
+
+/// The version that a text begins with.
+fn version(text: &str) -> String {
+    text.chars()
+        .take_while(|char| char.is_ascii_digit() || *char == '.')
+        .collect::<String>()
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+#[test]
 fn the_version_of_the_wit_is_one_that_is_kept() {
     let wit = read("guest-sdk/wit/code-node.wit");
     let (_, version) = wit.split_once("package codenode:node@").unwrap();

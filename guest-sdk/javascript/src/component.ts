@@ -13,6 +13,7 @@ import { replaceRandom } from "./randomness.js";
 import { reasonOf, told } from "./refusals.js";
 
 export * from "./index.js";
+export { exported } from "./handler.js";
 
 const IS_QUICKJS = "__cqjs" in globalThis;
 

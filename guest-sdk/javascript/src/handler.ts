@@ -23,17 +23,33 @@ export interface Handler<R extends Reply | Promise<Reply> = Reply> {
 export function handler<R extends Reply | Promise<Reply>>(work: (event: Event) => R): Handler<R> {
   const handle = (event: string | object): unknown => {
     if (typeof event !== "string") return work(event instanceof Event ? event : new Event(event));
-    begin();
-    try {
-      const returned = work(new Event(parsed(event)));
-      if (!(returned instanceof Promise)) return replyText(returned);
-      if (!host().waits) throw new BotError("handle is async, which QuickJS does not wait for: write it without, or keep it as a source");
-      return returned.then(replyText).catch(rethrown);
-    } catch (error) {
-      return rethrown(error);
-    }
+    return answer(event, (json) => work(new Event(json)));
   };
+  made.add(handle);
   return handle as Handler<R>;
+}
+
+/** What {@link handler} has made. */
+const made = new WeakSet<object>();
+
+/** What a component exports of an author's `handle`, which is a {@link Handler}, or a function from the event's object to the reply's. */
+export function exported(handle: unknown): (event: string) => unknown {
+  if (typeof handle !== "function") return () => rethrown(new BotError("there is no handler: write `export const handle = handler((event) => …)`"));
+  const work = handle as (event: unknown) => unknown;
+  return made.has(handle) ? work : (event) => answer(event, work);
+}
+
+/** The reply's JSON, or a promise of it. */
+function answer(event: string, work: (json: unknown) => unknown): unknown {
+  begin();
+  try {
+    const returned = work(parsed(event));
+    if (!(returned instanceof Promise)) return replyText(returned);
+    if (!host().waits) throw new BotError("handle is async, which QuickJS does not wait for: write it without, or keep it as a source");
+    return returned.then(replyText).catch(rethrown);
+  } catch (error) {
+    return rethrown(error);
+  }
 }
 
 /** As the host takes it: a text. */

@@ -4,8 +4,13 @@ import random
 import sys
 import time
 
-import requests
-from codenode import config, kv, messages
+from codenode import config, http, kv, messages
+
+try:
+    import requests
+except ImportError:
+    # In a component. Sources have both.
+    requests = None
 
 runs = []
 
@@ -75,12 +80,18 @@ def handle(event):
         case "message":
             return says(messages.text("hello", event["user"]["language_code"]))
         case "fetch":
-            response = requests.get(event["env_variables"]["service"], timeout=5)
-            response.raise_for_status()
-            return says(response.text)
+            return says(fetch(event["env_variables"]["service"]))
         case "remember":
             return says(event["user_details"]["city"])
     raise LookupError(f"no way {way}")
+
+
+def fetch(url):
+    if requests is None:
+        return http.get(url, timeout=5).checked().text()
+    response = requests.get(url, timeout=5)
+    response.raise_for_status()
+    return response.text
 
 
 def first(event, entity):

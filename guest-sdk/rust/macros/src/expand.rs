@@ -1,7 +1,8 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned;
-use syn::{FnArg, ItemFn, ReturnType};
+use syn::{Attribute, FnArg, ItemFn, ReturnType, Signature, Visibility};
 
 /// The function as it was, followed by its export or by a compile error that says what to change.
 ///
@@ -9,6 +10,8 @@ use syn::{FnArg, ItemFn, ReturnType};
 pub(crate) fn handler(arguments: &TokenStream, item: TokenStream) -> TokenStream {
     let function: ItemFn = match syn::parse2(item.clone()) {
         Ok(function) => function,
+        // What is wrong in its body the compiler says best.
+        Err(_) if begins_as_function(item.clone()) => return item,
         Err(error) => {
             let error =
                 syn::Error::new(error.span(), "`#[codenode::handler]` belongs on a function").to_compile_error();
@@ -20,6 +23,16 @@ pub(crate) fn handler(arguments: &TokenStream, item: TokenStream) -> TokenStream
         Err(error) => error.to_compile_error(),
     };
     quote!(#function #rest)
+}
+
+fn begins_as_function(item: TokenStream) -> bool {
+    let begins = |input: ParseStream<'_>| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        input.parse::<Signature>()?;
+        input.parse::<TokenStream>()
+    };
+    begins.parse2(item).is_ok()
 }
 
 /// What can be seen without types. That the argument is an `Event`, and so on, is the compiler's to say, at the same place in the source.
@@ -179,6 +192,16 @@ mod tests {
             assert!(!code.contains("export !"), "{code}");
             assert!(code.starts_with(&item.to_string()), "{code}");
         }
+    }
+
+    #[test]
+    fn a_body_that_is_wrong_is_the_compilers_to_tell() {
+        let item = quote!(
+            pub fn h(event: Event) -> R {
+                let a = event b
+            }
+        );
+        assert_eq!(expanded(item.clone()), item.to_string());
     }
 
     #[test]

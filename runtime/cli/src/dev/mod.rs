@@ -96,7 +96,7 @@ impl Dev {
     async fn round(&self, host: &Host, sandbox: &sandbox::Sandbox, out: &mut impl Write) -> anyhow::Result<Round> {
         let project = Project::open(&self.place.folder)?;
         let made = match &project.recipe {
-            Recipe::Source(..) | Recipe::Rust => None,
+            Recipe::Source(..) | Recipe::Rust | Recipe::PythonComponent | Recipe::JavaScriptComponent(_) => None,
             Recipe::Command(build) => Some(build.artifact.clone()),
         };
         let round = |given| Round { given, made: made.clone() };

@@ -8,6 +8,7 @@ use sandbox::{PrepareError, Prepared, Sandbox};
 use serde::Deserialize;
 
 use super::command::{self, Output};
+use super::component;
 use super::manifest::{Build, usual_deadline};
 use super::{Project, Recipe};
 use crate::local;
@@ -28,7 +29,7 @@ pub(crate) struct Built {
 /// The code is wrong, and its author can mend it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Refused(String);
+pub(crate) struct Refused(pub(super) String);
 
 impl Project {
     /// Makes the artifact.
@@ -39,6 +40,8 @@ impl Project {
         let path = match &self.recipe {
             Recipe::Source(_, source) => self.path(source),
             Recipe::Rust => self.build_rust().await?,
+            Recipe::PythonComponent => component::python(self).await?,
+            Recipe::JavaScriptComponent(main) => component::javascript(self, main).await?,
             Recipe::Command(build) => self.build_by(build).await?,
         };
         Ok(Built { artifact: local::read_artifact(&path)?, path })

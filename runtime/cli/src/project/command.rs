@@ -24,7 +24,7 @@ const INSTALLED_BY: [(&str, &str); 11] = [
     ("npm", "see https://nodejs.org/en/download"),
     ("npx", "see https://nodejs.org/en/download"),
     ("python3", "`apt install python3` or see https://www.python.org/downloads"),
-    ("componentize-py", "`pip install componentize-py`"),
+    ("componentize-py", "`pip install componentize-py==0.25.1`"),
     ("make", "`apt install make`"),
 ];
 const RUST: &str = "`curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh`";

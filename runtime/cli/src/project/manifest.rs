@@ -25,6 +25,9 @@ pub(crate) struct Manifest {
     pub(crate) name: NodeId,
     /// The handler in Python or JavaScript, where it is not called `main.py` or `main.js`.
     pub(crate) source: Option<PathBuf>,
+    /// Whether Python or JavaScript is built into a component, with packages, rather than kept as its source.
+    #[serde(default)]
+    pub(crate) component: bool,
     /// How the artifact is made, where nothing in the folder tells.
     pub(crate) build: Option<Build>,
     #[serde(default)]

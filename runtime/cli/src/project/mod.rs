@@ -4,6 +4,7 @@
 
 mod build;
 mod command;
+mod component;
 mod events;
 mod manifest;
 mod recipe;

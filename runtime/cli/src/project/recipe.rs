@@ -10,7 +10,7 @@ use sandbox::source::Language;
 use super::manifest::{Build, FILE, Manifest};
 
 /// What a handler is called that is kept as its source.
-const SOURCES: [&str; 3] = ["main.py", "main.js", "main.mjs"];
+const SOURCES: [&str; 4] = ["main.py", "main.js", "main.mjs", "main.ts"];
 const CARGO: &str = "Cargo.toml";
 
 /// What to do for an artifact.
@@ -20,6 +20,10 @@ pub(crate) enum Recipe {
     Source(Language, PathBuf),
     /// Cargo builds the crate in the folder.
     Rust,
+    /// componentize-py builds `main.py`.
+    PythonComponent,
+    /// componentize-qjs builds this file.
+    JavaScriptComponent(PathBuf),
     /// The author's own command does it.
     Command(Build),
 }
@@ -34,11 +38,14 @@ impl Recipe {
         let shown = shown.display();
         match (&manifest.build, &manifest.source) {
             (Some(_), Some(_)) => bail!("{shown} has both `source` and [build]: remove one of the two"),
+            (Some(_), None) if manifest.component => {
+                bail!("{shown} has both `component` and [build]: remove one of the two")
+            }
             (Some(build), None) => return Ok(Self::Command(build.clone())),
-            (None, Some(source)) => match Language::of_file(source) {
-                Some(language) => return Ok(Self::Source(language, source.clone())),
+            (None, Some(source)) => match Self::of_file(source, manifest.component)? {
+                Some(recipe) => return Ok(recipe),
                 None => bail!(
-                    "{shown}: `source` is {}, whose language nobody knows: its name must end in .py, .js or .mjs; for any other language \
+                    "{shown}: `source` is {}, whose language nobody knows: its name must end in .py, .js, .mjs or .ts; for any other language \
                      say in [build] which command makes which artifact",
                     source.display()
                 ),
@@ -48,13 +55,16 @@ impl Recipe {
         let lies_there: Vec<&str> =
             SOURCES.into_iter().chain([CARGO]).filter(|name| folder.join(name).is_file()).collect();
         match lies_there.as_slice() {
+            [CARGO] if manifest.component => {
+                bail!("{shown}: `component` is for Python and JavaScript: a crate is built into one anyway")
+            }
             [CARGO] => Ok(Self::Rust),
-            [name] => match Language::of_file(Path::new(name)) {
-                Some(language) => Ok(Self::Source(language, PathBuf::from(name))),
+            [name] => match Self::of_file(Path::new(name), manifest.component)? {
+                Some(recipe) => Ok(recipe),
                 None => bail!("{name} is no source"),
             },
             [] => bail!(
-                "{} holds no handler: write main.py, main.js or a crate with a Cargo.toml, or say in {FILE} which command makes which artifact:\n  \
+                "{} holds no handler: write main.py, main.js, main.ts or a crate with a Cargo.toml, or say in {FILE} which command makes which artifact:\n  \
                  [build]\n  command = [\"make\", \"handler.wasm\"]\n  artifact = \"handler.wasm\"",
                 folder.display()
             ),
@@ -64,6 +74,23 @@ impl Recipe {
             ),
         }
     }
+
+    /// `None` for a file of no language that there is an interpreter for.
+    fn of_file(file: &Path, as_component: bool) -> anyhow::Result<Option<Self>> {
+        // Types are taken away when a component is built.
+        if file.extension().is_some_and(|ending| ending == "ts") {
+            return Ok(Some(Self::JavaScriptComponent(file.to_owned())));
+        }
+        Ok(match Language::of_file(file) {
+            Some(Language::Python) if as_component && file != Path::new("main.py") => {
+                bail!("{}: a component is built of main.py: rename it", file.display())
+            }
+            Some(Language::Python) if as_component => Some(Self::PythonComponent),
+            Some(Language::JavaScript) if as_component => Some(Self::JavaScriptComponent(file.to_owned())),
+            Some(language) => Some(Self::Source(language, file.to_owned())),
+            None => None,
+        })
+    }
 }
 
 impl fmt::Display for Recipe {
@@ -72,6 +99,8 @@ impl fmt::Display for Recipe {
             Self::Source(Language::Python, _) => f.write_str("Python, as it is"),
             Self::Source(Language::JavaScript, _) => f.write_str("JavaScript, as it is"),
             Self::Rust => f.write_str("Rust, by cargo"),
+            Self::PythonComponent => f.write_str("Python, by componentize-py"),
+            Self::JavaScriptComponent(_) => f.write_str("JavaScript, by componentize-qjs"),
             Self::Command(build) => write!(f, "by `{}`", build.command.join(" ")),
         }
     }
@@ -100,6 +129,9 @@ mod tests {
             found("source = \"bot.py\"", &["Cargo.toml"]),
             Ok(Recipe::Source(Language::Python, "bot.py".into()))
         );
+        assert_eq!(found("component = true", &["main.py"]), Ok(Recipe::PythonComponent));
+        assert_eq!(found("component = true", &["main.js"]), Ok(Recipe::JavaScriptComponent("main.js".into())));
+        assert_eq!(found("", &["main.ts", "package.json"]), Ok(Recipe::JavaScriptComponent("main.ts".into())));
         let command = found("[build]\ncommand = [\"make\"]\nartifact = \"a.wasm\"", &["main.py"]).unwrap();
         assert_eq!(command.to_string(), "by `make`");
     }
@@ -109,7 +141,10 @@ mod tests {
         for (manifest, files, why) in [
             ("", &[][..], "[build]\n  command = "),
             ("", &["main.py", "Cargo.toml"], "both main.py and Cargo.toml: say which one"),
-            ("source = \"main.rb\"", &[], "must end in .py, .js or .mjs"),
+            ("source = \"main.rb\"", &[], "must end in .py, .js, .mjs or .ts"),
+            ("component = true\nsource = \"bot.py\"", &[], "a component is built of main.py"),
+            ("component = true", &["Cargo.toml"], "is for Python and JavaScript"),
+            ("component = true\n[build]\ncommand = [\"make\"]\nartifact = \"a\"", &[], "both `component` and [build]"),
             ("source = \"main.py\"\n[build]\ncommand = [\"make\"]\nartifact = \"a\"", &[], "both `source` and [build]"),
         ] {
             let error = found(manifest, files).unwrap_err();

@@ -113,12 +113,77 @@ const JAVASCRIPT: [Mistake; 10] = [
     Mistake {
         what: "no grant",
         handler: "import { kv } from 'codenode';\nexport function handle(event) {\n  kv.node().set('a', 'b');\n  return { response: ['Hi'] };\n}\n",
-        said: &["main.js:3 in handle: Error: kv:node: it is not granted to this node", "grants = [\"kv:node\"]"],
+        said: &["main.js:3 in handle: KvError: kv:node: it is not granted to this node", "grants = [\"kv:node\"]"],
     },
     Mistake {
         what: "a key of the configuration that nobody has set",
         handler: "import { config } from 'codenode';\nexport function handle(event) {\n  return { response: [config.text('shop')] };\n}\n",
-        said: &["main.js:3 in handle: Error: shop is not set, or not granted", "codenode config set shop VALUE"],
+        said: &["main.js:3 in handle: ConfigError: shop is not set, or not granted", "codenode config set shop VALUE"],
+    },
+];
+
+macro_rules! handler {
+    ($body:literal) => {
+        concat!("use codenode::{Error, Event, Reply, handler};\n\n#[handler]\nfn handle(event: Event) -> Result<Reply, Error> {\n", $body, "\n}\n")
+    };
+}
+
+const RUST: [Mistake; 10] = [
+    Mistake {
+        what: "the syntax",
+        handler: handler!("    let name = event.user.full_name\n    Ok(Reply::text(name))"),
+        said: &["src/lib.rs:5:36", "expected `;`, found `Ok`", "help: add `;` here", "cargo cannot build this crate"],
+    },
+    Mistake {
+        what: "a missing import",
+        handler: handler!(
+            "    let prices = HashMap::from([(event.node, 1500)]);\n    Ok(Reply::text(format!(\"{prices:?}\")))"
+        ),
+        said: &["src/lib.rs:5:18", "cannot find type `HashMap`", "use std::collections::HashMap;"],
+    },
+    Mistake {
+        what: "nothing is returned",
+        handler: handler!("    Reply::text(event.user.full_name);"),
+        said: &["src/lib.rs:4:28", "expected `Result<Reply, Error>`, found `()`", "no tail or `return` expression"],
+    },
+    Mistake {
+        what: "a text is returned",
+        handler: handler!("    event.user.full_name"),
+        said: &["src/lib.rs:5:5", "expected `Result<Reply, Error>`, found `String`"],
+    },
+    Mistake {
+        what: "a misspelt field",
+        handler: handler!("    Ok(Reply::text(event.user.fullname))"),
+        said: &["src/lib.rs:5:31", "no field `fullname` on type `User`", "event.user.full_name"],
+    },
+    Mistake {
+        what: "a part of the SDK that was not asked for",
+        handler: handler!(
+            "    let visits = codenode::kv::node()?.increment(&event.node, 1)?;\n    Ok(Reply::text(visits.to_string()))"
+        ),
+        said: &["src/lib.rs:5:28", "could not find `kv` in `codenode`", "the item is gated behind the `kv` feature"],
+    },
+    Mistake {
+        what: "a misspelt entity",
+        handler: handler!("    let product = event.entities.text(\"product\").unwrap();\n    Ok(Reply::text(product))"),
+        said: &["panicked at src/lib.rs:5:50: called `Option::unwrap()` on a `None` value", "handle at "],
+    },
+    Mistake {
+        what: "an index that is not there",
+        handler: handler!(
+            "    let prices = [1500, 1000];\n    Ok(Reply::text(prices[event.user.full_name.len()].to_string()))"
+        ),
+        said: &["panicked at src/lib.rs:6:20: index out of bounds: the len is 2 but the index is 4"],
+    },
+    Mistake {
+        what: "a loop without an end",
+        handler: handler!("    loop {\n        std::hint::black_box(&event);\n    }"),
+        said: &["out_of_cpu", "look for a loop that does not end, or set `cpu_time` in [limits]", "src/lib.rs:6:9"],
+    },
+    Mistake {
+        what: "no handler",
+        handler: "pub fn handle() {}\n",
+        said: &["codenode refuses ", "carries no component type: build a WASI program or use an SDK"],
     },
 ];
 
@@ -144,6 +209,12 @@ fn ten_mistakes_in_python_name_the_line_and_the_mend() {
 fn ten_mistakes_in_javascript_name_the_line_and_the_mend() {
     let author = Author::new();
     are_explained(&author.project("hello", "javascript", "minimal"), "main.js", &JAVASCRIPT);
+}
+
+#[test]
+fn ten_mistakes_in_rust_name_the_line_and_the_mend() {
+    let author = Author::with_rust();
+    are_explained(&author.project("mistaken", "rust", "minimal"), "src/lib.rs", &RUST);
 }
 
 /// What no line can be named of: the guest is stopped from outside.

@@ -1,5 +1,6 @@
 //! The author's loop, as an author goes through it: new, build, test, dev, and the first mistakes.
 
+mod components;
 mod dev;
 mod events;
 mod mistakes;

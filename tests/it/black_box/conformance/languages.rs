@@ -52,11 +52,21 @@ const fn cannot(case: &'static str, instead: Cause, why: &'static str) -> Cannot
 }
 
 /// A language that is compiled ahead takes its place here, with the name of its guest and the lists of what it cannot do.
-pub(super) const ALL: [Language; 8] = [
+pub(super) const ALL: [Language; 10] = [
     Language { name: "Rust component", handler: Handler::Built("conformance"), cannot: &[NO_EXIT] },
     Language { name: "Rust command", handler: Handler::Built("conformance-command"), cannot: &[COMMAND] },
     Language { name: "Python source", handler: Handler::Source("main.py"), cannot: &[NO_EXIT, PYTHON] },
+    Language {
+        name: "Python component",
+        handler: Handler::Built("conformance-py"),
+        cannot: &[NO_EXIT, PYTHON, PYTHON_COMPONENT],
+    },
     Language { name: "JavaScript source", handler: Handler::Source("main.js"), cannot: &[NO_EXIT, JAVASCRIPT] },
+    Language {
+        name: "JavaScript component",
+        handler: Handler::Built("conformance-js"),
+        cannot: &[NO_EXIT, JAVASCRIPT_COMPONENT],
+    },
     Language { name: "C command", handler: Handler::Built("conformance-c"), cannot: &[COMMAND] },
     Language { name: "Go command", handler: Handler::Built("conformance-go"), cannot: &[COMMAND, GO] },
     Language { name: "Zig command", handler: Handler::Built("conformance-zig"), cannot: &[COMMAND] },
@@ -85,6 +95,25 @@ const PYTHON: &[Cannot] = &[
     cannot("trap", Cause::Exception, "the interpreter makes an exception of every fault"),
     cannot("out_of_memory", Cause::Exception, "it is a MemoryError"),
     cannot("out_of_stack", Cause::Exception, "it is a RecursionError"),
+];
+
+const PYTHON_COMPONENT: &[Cannot] =
+    &[cannot("reply_not_json", Cause::ReplyEmpty, "its SDK writes the JSON, and knows no envelope")];
+
+const JAVASCRIPT_COMPONENT: &[Cannot] = &[
+    cannot("trap", Cause::Exception, "the interpreter makes an exception of every fault"),
+    cannot("reply_not_json", Cause::Exception, "its SDK writes the JSON"),
+    cannot("sleep", Cause::Exception, "QuickJS has no timers"),
+    cannot("out_of_time", Cause::Exception, "QuickJS has no timers"),
+    cannot("upstream_failed", Cause::Exception, "componentize-qjs cannot build for a world that has requests"),
+    cannot(
+        "upstream_failed, by a status",
+        Cause::Exception,
+        "componentize-qjs cannot build for a world that has requests",
+    ),
+    cannot("http", Cause::Exception, "componentize-qjs cannot build for a world that has requests"),
+    cannot("connection", Cause::Exception, "componentize-qjs cannot build for a world that has requests"),
+    cannot("out_of_memory", Cause::Exception, "it is an error of the engine's"),
 ];
 
 const JAVASCRIPT: &[Cannot] = &[
