@@ -17,6 +17,7 @@ pub(crate) fn python() -> anyhow::Result<()> {
         let componentize = toolchains::python()?;
         kept::copy(&["tests/guests/cpython/app.py"], PYTHON_COPY)?;
         Ok(Program::new(componentize)
+            .env("VIRTUAL_ENV", toolchains::PYTHON_FOLDER)
             .args(["-d", WIT, "-w", WORLD, "componentize", "-p", PYTHON_COPY, "app", "-o"])
             .arg(draft))
     })

@@ -63,12 +63,14 @@ pub(crate) fn unittest(python: Program, places: &[&str]) -> anyhow::Result<()> {
 /// CPython with `runtime/runners/python` and the packages of its `requirements.txt`.
 fn python() -> anyhow::Result<()> {
     let sources = &[PYTHON_APP, PYTHON_RUNNER, PYTHON_SDK, PYTHON_REQUIREMENTS, WIT];
-    let runner = Kept { folder: FOLDER, name: "python.wasm", sources, made_with: &[COMPONENTIZE_PY] };
+    let runner =
+        Kept { folder: FOLDER, name: "python.wasm", sources, made_with: &[COMPONENTIZE_PY, toolchains::PYTHON_FOLDER] };
     runner.make(|draft| {
         let componentize = toolchains::python()?;
         let packages = toolchains::pure_python_packages(PYTHON_REQUIREMENTS)?;
         kept::copy(&[PYTHON_APP, PYTHON_RUNNER, PYTHON_SDK], PYTHON_COPY)?;
         Ok(Program::new(componentize)
+            .env("VIRTUAL_ENV", toolchains::PYTHON_FOLDER)
             .args(["-d", WIT, "-w", WORLD, "componentize", "-p", PYTHON_COPY, "-p", packages, "app", "-o"])
             .arg(draft))
     })

@@ -90,13 +90,19 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
 
 /// A component of the handler `main.py` in a folder. An author has the SDK, and other packages, in further folders, each with its own `-p`.
 fn python_guest(name: &'static str, folder: &str, sources: &'static [&'static str]) -> anyhow::Result<()> {
-    let guest = Kept { folder: guests::FOLDER, name, sources, made_with: &[COMPONENTIZE_PY, PYTHON_ENTRY] };
+    let guest = Kept {
+        folder: guests::FOLDER,
+        name,
+        sources,
+        made_with: &[COMPONENTIZE_PY, PYTHON_ENTRY, toolchains::PYTHON_FOLDER],
+    };
     guest.make(|draft| {
         let componentize = toolchains::python()?;
         let copy = Path::new("target/toolchains/python-guest");
         kept::copy(&[folder, PYTHON_SDK], copy)?;
         let handler = copy.join(Path::new(folder).file_name().context("a handler's folder has a name")?);
         Ok(Program::new(componentize)
+            .env("VIRTUAL_ENV", toolchains::PYTHON_FOLDER)
             .args(["-d", WIT, "-w", PYTHON_WORLD, "componentize", "-p"])
             .arg(handler)
             .arg("-p")

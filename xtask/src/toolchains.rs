@@ -43,7 +43,8 @@ const TYPESCRIPT: [&str; 2] = ["typescript@7.0.2", "@types/node@20.19.9"];
 /// From npm; the authorization server that connections get their tokens from.
 const OIDC_PROVIDER: &str = "oidc-provider@9.13.3";
 
-const PYTHON_FOLDER: &str = "target/toolchains/python";
+/// `componentize-py` takes in the packages of the environment that `VIRTUAL_ENV` names or else, of whatever Python the machine has: this one has none.
+pub(crate) const PYTHON_FOLDER: &str = "target/toolchains/python";
 const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
 const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
 pub(crate) const JAVASCRIPT_SDK_FOLDER: &str = "target/toolchains/javascript-sdk";

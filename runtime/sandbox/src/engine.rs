@@ -66,16 +66,21 @@ pub(crate) fn for_compiling(stack_bytes: usize) -> wasmtime::Result<Engine> {
     Engine::new(&config(stack_bytes))
 }
 
-/// The engine that runs guests: `runs` of them at once out of one pool, each reset before the next tenant gets it.
+/// What one of our own runners needs.
+const MEMORIES_OF_A_RUNNER: u32 = 2;
+
+/// The engine that runs guests: `runs` of them at once out of one pool, each reset before the next tenant gets it; and one place more, for the source
+/// that is compiled meanwhile.
 pub(crate) fn for_running(runs: u32, stack_bytes: usize) -> wasmtime::Result<Engine> {
     let scan = knows_touched_pages();
+    let places = runs.saturating_add(1);
     let keep_resident = if scan { KEEP_RESIDENT_BYTES } else { KEEP_RESIDENT_BLIND_BYTES };
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(runs)
-        .total_core_instances(runs.saturating_mul(Gates::CORE_INSTANCES))
-        .total_memories(runs.saturating_mul(Gates::MEMORIES))
-        .total_tables(runs.saturating_mul(Gates::TABLES))
-        .total_stacks(runs)
+    pool.total_component_instances(places)
+        .total_core_instances(places.saturating_mul(Gates::CORE_INSTANCES))
+        .total_memories(runs.saturating_mul(Gates::MEMORIES).saturating_add(MEMORIES_OF_A_RUNNER))
+        .total_tables(places.saturating_mul(Gates::TABLES))
+        .total_stacks(places)
         .max_core_instances_per_component(Gates::CORE_INSTANCES)
         .max_memories_per_component(Gates::MEMORIES)
         .max_tables_per_component(Gates::TABLES)
@@ -85,7 +90,7 @@ pub(crate) fn for_running(runs: u32, stack_bytes: usize) -> wasmtime::Result<Eng
         .max_component_instance_size(Gates::INSTANCE_STATE_BYTES)
         .max_memory_size(Gates::MEMORY_BYTES)
         .table_elements(Gates::TABLE_ELEMENTS)
-        .max_unused_warm_slots(runs)
+        .max_unused_warm_slots(places)
         .decommit_batch_size(1)
         .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(keep_resident)

@@ -288,8 +288,7 @@ fn sandbox_config(runs: &Runs, compiler: PathBuf) -> sandbox::Config {
             cpu_time: runs.compile_cpu_time,
             wall_time: runs.compile_wall_time,
         },
-        // One more than events have, for the source that is compiled: nobody's run is turned away for it.
-        runs: runs.runs.saturating_add(1),
+        runs: runs.runs,
         loaded: runs.loaded,
         loaded_bytes: runs.loaded_bytes,
         stack_bytes: usize::try_from(runs.stack_bytes).unwrap_or(usize::MAX),

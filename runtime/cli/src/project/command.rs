@@ -47,9 +47,21 @@ pub(super) struct Ran {
 /// # Errors
 /// Says how it is installed where it is not there. It is killed, with all that it started, at the deadline and at Ctrl-C.
 pub(super) async fn run(command: &[&str], folder: &Path, output: Output, deadline: Duration) -> anyhow::Result<Ran> {
+    run_with(&[], command, folder, output, deadline).await
+}
+
+/// The same, with these variables.
+pub(super) async fn run_with(
+    environment: &[(&str, &Path)],
+    command: &[&str],
+    folder: &Path,
+    output: Output,
+    deadline: Duration,
+) -> anyhow::Result<Ran> {
     let [program, arguments @ ..] = command else { bail!("there is no program to run") };
     let mut child = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(folder)
         .process_group(0)
         .stdin(Stdio::null())

@@ -47,7 +47,13 @@ pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
     let mut build = vec!["componentize-py", "-d", &wit, "-w", PYTHON_WORLD, "componentize", "-p", "."];
     build.extend(packages.iter().flat_map(|packages| ["-p", packages]));
     build.extend(["-p", &sdk, PYTHON_ENTRY, "-o", &artifact]);
-    let built = command::run(&build, &project.folder, Output::Shown, usual_deadline()).await?;
+    // Else it takes in what is installed for whatever Python the machine has, such as a `requests` that finds no sockets.
+    let nothing = std::path::absolute(folder.join("nothing"))?;
+    let packages_of_nothing = nothing.join("lib/python3.14/site-packages");
+    fs::create_dir_all(&packages_of_nothing)
+        .with_context(|| format!("cannot make {}", packages_of_nothing.display()))?;
+    let environment = [("VIRTUAL_ENV", nothing.as_path())];
+    let built = command::run_with(&environment, &build, &project.folder, Output::Shown, usual_deadline()).await?;
     if !built.succeeded {
         return Err(Refused("componentize-py cannot build main.py; what it says is above".to_owned()).into());
     }
