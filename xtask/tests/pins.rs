@@ -99,6 +99,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("otp-verify", &["codenode"]),
     ("caller", &["codenode"]),
     ("configured", &["codenode"]),
+    ("conformance", &["codenode"]),
+    ("conformance-command", &[]),
     ("keeper", &["codenode"]),
     ("released", &[]),
     ("responder", &[]),
