@@ -1,4 +1,4 @@
-;; Traps on division if it finds an argument, a variable or a directory.
+;; Traps on division if it finds an argument but its name, a variable or a directory.
 (module
   (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
@@ -12,7 +12,7 @@
     (drop (call $environ_sizes_get (i32.const 256) (i32.const 260)))
     (drop (i32.div_u (i32.const 1) (i32.eqz (i32.load (i32.const 256)))))
     (drop (call $args_sizes_get (i32.const 256) (i32.const 260)))
-    (drop (i32.div_u (i32.const 1) (i32.eqz (i32.load (i32.const 256)))))
+    (drop (i32.div_u (i32.const 1) (i32.eq (i32.load (i32.const 256)) (i32.const 1))))
     (local.set $fd (i32.const 3))
     (loop $next
       (drop (i32.div_u (i32.const 1) (i32.ne (call $fd_prestat_get (local.get $fd) (i32.const 256)) (i32.const 0))))

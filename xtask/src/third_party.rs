@@ -9,7 +9,7 @@ use crate::targets::PREVIEW_1;
 const FOLDER: &str = "target/toolchains/third-party";
 
 /// Their names are those of the programs, too.
-const PROGRAMS: [&str; 5] = ["canon@0.1.1", "jaq@2.1.0", "jsonice@0.2.1", "pjs@0.1.3", "yj@1.2.4"];
+const PROGRAMS: [&str; 6] = ["canon@0.1.1", "jaq@2.1.0", "jsonice@0.2.1", "jsonxf@1.1.1", "pjs@0.1.3", "yj@1.2.4"];
 
 /// Installs those that are not there in these versions, and puts them among the guests.
 pub(crate) fn install() -> anyhow::Result<()> {

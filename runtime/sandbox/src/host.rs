@@ -26,6 +26,9 @@ use crate::pace::Pace;
 /// poll: ten thousand times as many, the host calls of a run by default, take more than two seconds of it, and a run has one.
 pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
+/// What a program is called, which most take for granted to be their first argument.
+const PROGRAM: &str = "handler";
+
 /// The data of a run's `Store`: made for the run, dropped with it.
 pub(crate) struct Host {
     pub(crate) limits: Limits,
@@ -167,7 +170,7 @@ fn wasi(stdio: &Stdio, journal: &Journal, limits: &Limits, inputs: &Inputs) -> W
     match stdio {
         Stdio::Quiet => context.stdout(Output::Log(journal.clone(), Stream::Stdout)),
         Stdio::Command { event, reply } => {
-            context.stdin(MemoryInputPipe::new(event.clone())).stdout(Output::Reply(reply.clone()))
+            context.arg(PROGRAM).stdin(MemoryInputPipe::new(event.clone())).stdout(Output::Reply(reply.clone()))
         }
     };
     let mut wasi = context.build_p1();

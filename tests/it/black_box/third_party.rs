@@ -8,7 +8,7 @@ use serde_json::json;
 use super::server::{SECRET, Server, guest};
 
 /// From crates.io, in the versions of `xtask/src/third_party.rs`.
-const INSTALLED: [&str; 5] = ["canon", "jaq", "jsonice", "pjs", "yj"];
+const INSTALLED: [&str; 6] = ["canon", "jaq", "jsonice", "jsonxf", "pjs", "yj"];
 const SHOPIFYS: [&str; 4] = ["exit_code", "log_truncation_function", "messagepack-valid", "noop"];
 
 fn programs() -> Vec<(&'static str, PathBuf)> {

@@ -22,7 +22,7 @@ fn no_run_finds_what_another_left_in_memory_tables_or_globals() {
 }
 
 #[test]
-fn a_guest_finds_no_argument_no_variable_no_directory_no_socket_and_no_fine_clock() {
+fn a_guest_finds_no_argument_but_its_name_no_variable_no_directory_no_socket_and_no_fine_clock() {
     alone(|| {
         let many = Limits { host_calls: Limits::CAPS.host_calls, ..Limits::DEFAULT };
         let cases = [
