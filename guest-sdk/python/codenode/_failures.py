@@ -8,8 +8,9 @@ from types import FrameType
 
 from .error import Error
 
-#: How an error begins that is the failure of a service, as `codenode:node/code-node` says.
+#: How an error begins that is the failure of a service, or for want of memory, as `codenode:node/code-node` says.
 UPSTREAM = "upstream: "
+OUT_OF_MEMORY = "out of memory: "
 
 MAX_LINE_CHARS = 1_000
 #: The last ones are told, of each exception.
@@ -25,12 +26,12 @@ class Failures:
         self._own = own
 
     def line(self, error: BaseException) -> str:
-        """`main.py:7 in main: ZeroDivisionError: division by zero`, begun with `upstream: ` if a service is to blame. The place is the author's last
-        line. An `Error` is its text alone."""
+        """`main.py:7 in main: ZeroDivisionError: division by zero`, begun with `upstream: ` if a service is to blame, and with `out of memory: ` if
+        the limit is. The place is the author's last line. An `Error` is its text alone."""
         place = "" if isinstance(error, Error) else self._place(error)
         what = self._what(error)
         said = _one_line(f"{place}: {what}" if place else what)
-        return (UPSTREAM if is_of_a_service(error) else "") + shortened(said)
+        return _begin(error) + shortened(said)
 
     def full(self, error: BaseException) -> str:
         """The whole traceback, causes too, without the lines of others."""
@@ -99,9 +100,20 @@ class Failures:
             self._keep_the_authors(other, seen)
 
 
+def bare(error: BaseException) -> str:
+    """The little that is certain of an error, where its text takes more memory than there is."""
+    return _begin(error) + type(error).__name__
+
+
 def shortened(text: str) -> str:
     """Cut to what a record of a run shows."""
     return text if len(text) <= MAX_LINE_CHARS else text[: MAX_LINE_CHARS - 1] + "…"
+
+
+def _begin(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
+    return UPSTREAM if is_of_a_service(error) else ""
 
 
 def is_of_a_service(error: BaseException) -> bool:

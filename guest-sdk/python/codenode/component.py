@@ -17,7 +17,7 @@ import wit_world
 from componentize_py_types import Err
 
 from . import log
-from ._failures import Failures
+from ._failures import Failures, bare
 from .error import Error
 from ._handler import answer
 
@@ -56,7 +56,7 @@ def _told(error: BaseException) -> str:
             log.critical("%s", _failures.full(error))
         return _failures.line(error)
     except (MemoryError, RecursionError):
-        return type(error).__name__
+        return bare(error)
 
 
 def _prepare() -> None:

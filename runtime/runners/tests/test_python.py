@@ -135,7 +135,7 @@ class Failing(Case):
             f"{body}return main(event, context)",
             "main.py:2 in main: RecursionError: maximum recursion depth exceeded",
         )
-        self.assert_breaks(f"{body}return [0] * (1 << 29)", "main.py:2 in main: MemoryError")
+        self.assert_breaks(f"{body}return [0] * (1 << 29)", "out of memory: main.py:2 in main: MemoryError")
 
     def test_what_cannot_be_text_breaks_nothing_else(self) -> None:
         self.assert_breaks("raise ValueError('\\ud800')", "main.py:1: ValueError: ?")

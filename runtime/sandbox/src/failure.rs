@@ -67,34 +67,50 @@ pub(crate) fn classify(error: &Error, at: &Circumstances<'_>) -> BotBreak {
     untyped(error, at)
 }
 
-/// How a handler's error begins that passes on the failure of a service. It is believed where a call of the run did fail.
+/// How a handler's error begins that is a consequence of something else. It is believed where the run bears it out.
 const UPSTREAM: &str = "upstream: ";
+const OUT_OF_MEMORY: &str = "out of memory: ";
+
+/// What happened in a run that its handler's error may be a consequence of.
+pub(crate) struct Evidence<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) has_failed_call: bool,
+    pub(crate) memory_was_refused: bool,
+}
 
 /// The failure of a handler of requests: any status but 200, with what its response says.
-pub(crate) fn refused(status: StatusCode, body: &str, has_failed_call: bool) -> BotBreak {
+pub(crate) fn refused(status: StatusCode, body: &str, evidence: &Evidence<'_>) -> BotBreak {
     let status = status.as_u16();
     match body.trim() {
-        "" => exception(&format!("it answered with the status {status}"), false),
-        upstream if upstream.starts_with(UPSTREAM) => exception(upstream, has_failed_call),
-        text => exception(&format!("it answered with the status {status}: {text}"), false),
+        "" => exception(&format!("it answered with the status {status}"), evidence),
+        error if error.starts_with(UPSTREAM) || error.starts_with(OUT_OF_MEMORY) => exception(error, evidence),
+        text => exception(&format!("it answered with the status {status}: {text}"), evidence),
     }
 }
 
-/// The handler's own error: one line of bounded length, whatever the handler returned.
-pub(crate) fn exception(error: &str, has_failed_call: bool) -> BotBreak {
-    let (cause, error) = match error.strip_prefix(UPSTREAM).filter(|_| has_failed_call) {
-        Some(upstream) => (Cause::UpstreamFailed, upstream),
-        None => (Cause::Exception, error),
-    };
+/// The handler's own error, or what it says to be the cause of it.
+pub(crate) fn exception(error: &str, evidence: &Evidence<'_>) -> BotBreak {
+    let upstream = error.strip_prefix(UPSTREAM).filter(|_| evidence.has_failed_call);
+    let starved = error.strip_prefix(OUT_OF_MEMORY).filter(|_| evidence.memory_was_refused);
+    match (upstream, starved) {
+        (Some(error), _) => BotBreak::new(Cause::UpstreamFailed, in_its_words(error)),
+        (None, Some(error)) => {
+            BotBreak::new(Cause::OutOfMemory, format!("{}: {}", out_of_memory(evidence.limits), in_its_words(error)))
+        }
+        (None, None) => BotBreak::new(Cause::Exception, in_its_words(error)),
+    }
+}
+
+/// One line of bounded length, whatever the handler returned.
+fn in_its_words(error: &str) -> String {
     let end = error.floor_char_boundary(MAX_EXCEPTION_BYTES);
     let lines: Vec<&str> =
         error.get(..end).unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let detail = match (lines.is_empty(), end < error.len()) {
+    match (lines.is_empty(), end < error.len()) {
         (true, _) => "the handler returned an error without a text".to_owned(),
         (false, true) => format!("{}…", lines.join(" ")),
         (false, false) => lines.join(" "),
-    };
-    BotBreak::new(cause, detail)
+    }
 }
 
 /// How a guest ended that asked for its exit. `wasi:cli/exit` passes a failure on as a 1, whatever

@@ -16,6 +16,7 @@ use crate::capabilities::http::{Http, Sent};
 use crate::capabilities::key_value::Buckets;
 use crate::capabilities::log::{Journal, Stream};
 use crate::capabilities::stdio::{Output, ReplyBuffer};
+use crate::failure::Evidence;
 use crate::grants::Grants;
 use crate::inputs::Inputs;
 use crate::key_value::{KeyValue, Write};
@@ -117,9 +118,13 @@ impl Host {
         Some((writes, Arc::clone(&self.inputs.grants.granted()?.store)))
     }
 
-    /// Whether a request of this run did not get a good answer.
-    pub(crate) fn has_failed_call(&self) -> bool {
-        self.http.as_ref().is_some_and(|http| http.has_failed_call())
+    /// What an error of the handler's may be a consequence of.
+    pub(crate) fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            limits: &self.limits,
+            has_failed_call: self.http.as_ref().is_some_and(|http| http.has_failed_call()),
+            memory_was_refused: self.memory.was_refused(),
+        }
     }
 
     /// The requests of this run, which is over, and what they came to.

@@ -77,7 +77,8 @@ pub struct Config {
     pub runners: Option<PathBuf>,
     /// The limits of one compilation.
     pub compile_limits: compile::Limits,
-    /// Runs at once; each has its place in the pool reserved. The source that is compiled has one of its own.
+    /// Runs at once, to which whoever runs events keeps; each has its place in the pool reserved, and there is one more for the source that is compiled
+    /// meanwhile.
     pub runs: u32,
     /// Artifacts whose code is loaded at once, at most [`MAX_LOADED`]. The least recently used makes room for the next; what has to go
     /// while it runs stays until its runs are over, so `runs` more may be loaded for a while.

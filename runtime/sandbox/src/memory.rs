@@ -15,12 +15,13 @@ pub(crate) struct Memory {
     /// Granted a moment ago; given back if the growth then fails after all.
     granted: usize,
     refused: bool,
+    ever_refused: bool,
 }
 
 impl Memory {
     pub(crate) fn new(limit_bytes: u64) -> Self {
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-        Self { limit, used: 0, peak: 0, granted: 0, refused: false }
+        Self { limit, used: 0, peak: 0, granted: 0, refused: false, ever_refused: false }
     }
 
     /// The most that was in use at once, in bytes.
@@ -33,10 +34,16 @@ impl Memory {
         self.refused
     }
 
+    /// Whether growth was ever refused: an interpreter that says so finds the room to say it in.
+    pub(crate) const fn was_refused(&self) -> bool {
+        self.ever_refused
+    }
+
     fn grow(&mut self, bytes: usize) -> bool {
         let total = self.used.saturating_add(bytes);
         self.refused = total > self.limit;
         if self.refused {
+            self.ever_refused = true;
             self.granted = 0;
             return false;
         }

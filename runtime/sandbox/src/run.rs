@@ -223,9 +223,7 @@ fn outcome(ended: Ended<Answer>, store: &mut Store<Host>, reply: &ReplyBuffer) -
     let broken = |bot_break| (Outcome::BotBreak(bot_break), 0);
     match ended {
         Ended::Answered(Answer::Handled(Ok(output))) => replied(output, &store.data().limits),
-        Ended::Answered(Answer::Handled(Err(error))) => {
-            broken(failure::exception(&error, store.data().has_failed_call()))
-        }
+        Ended::Answered(Answer::Handled(Err(error))) => broken(failure::exception(&error, &store.data().evidence())),
         Ended::Answered(Answer::Exited) => match String::from_utf8(reply.take()) {
             Ok(output) => replied(output, &store.data().limits),
             Err(_) => broken(BotBreak::new(Cause::ReplyNotJson, "the reply is not UTF-8")),
@@ -246,9 +244,11 @@ fn responded(answered: Answered, host: &Host) -> (Outcome, u64) {
             Err(_) => broken(BotBreak::new(Cause::ReplyNotJson, "the reply is not UTF-8")),
         },
         Answered::Response { status, body } => {
-            broken(failure::refused(status, &String::from_utf8_lossy(&body), host.has_failed_call()))
+            broken(failure::refused(status, &String::from_utf8_lossy(&body), &host.evidence()))
         }
-        Answered::Error(code) => broken(failure::exception(&format!("it answered with the error {code:?}"), false)),
+        Answered::Error(code) => {
+            broken(failure::exception(&format!("it answered with the error {code:?}"), &host.evidence()))
+        }
         Answered::Nothing(why) => broken(BotBreak::new(Cause::ReplyEmpty, why)),
     }
 }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use bytesize::ByteSize;
 use model::{ArtifactId, Limits};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
@@ -154,9 +153,9 @@ impl Program {
 
 fn must_be_small(program: Vec<u8>) -> Result<Vec<u8>, PrepareError> {
     if program.len() > MAX_PROGRAM_BYTES {
-        let (size, most) = (ByteSize(program.len() as u64), ByteSize(MAX_PROGRAM_BYTES as u64));
         return Err(PrepareError::Refused(vec![format!(
-            "becomes a program of {size}; the limit is {most}: shorten it"
+            "becomes a program of {} bytes; the limit is {MAX_PROGRAM_BYTES}: shorten it",
+            program.len()
         )]));
     }
     Ok(program)

@@ -102,7 +102,7 @@ fn a_program_that_cannot_be_made_says_why() {
         ("(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable", "memory"),
         (
             "(call $answer (i32.const 0) (i32.const 0) (i32.const 2097153))",
-            "becomes a program of 2.0 MiB; the limit is 2.0 MiB",
+            "becomes a program of 2097153 bytes; the limit is 2097152",
         ),
     ] {
         let refused = refusal(change);

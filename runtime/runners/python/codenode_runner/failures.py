@@ -1,8 +1,8 @@
 """What went wrong with the author's one file; how it is told is `codenode`'s."""
 
-from codenode._failures import Failures, shortened
+from codenode._failures import Failures, bare, shortened
 
-__all__ = ["FAILURES", "FILE", "Failed", "shortened"]
+__all__ = ["FAILURES", "FILE", "Failed", "bare", "shortened"]
 
 #: What the author's source is called.
 FILE = "main.py"

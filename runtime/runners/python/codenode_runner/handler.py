@@ -17,7 +17,7 @@ from codenode._handler import kind as _kind
 
 from . import program as programs
 from .context import Context
-from .failures import FAILURES, FILE, Failed, shortened
+from .failures import FAILURES, FILE, Failed, bare, shortened
 
 #: A dict of these alone, with a body, is an answer over HTTP, as AWS Lambda's are. Any other dict is the reply.
 _ANSWER_KEYS = {"statusCode", "body", "headers", "multiValueHeaders", "cookies", "isBase64Encoded"}
@@ -175,4 +175,4 @@ def _logged(error: BaseException) -> str:
             log.write(log.Level.CRITICAL, "", FAILURES.full(error))
         return log.clean(FAILURES.line(error))
     except (MemoryError, RecursionError):
-        return f"{FILE}: {type(error).__name__}"
+        return bare(error)

@@ -93,7 +93,6 @@ const COMMAND: &[Cannot] = &[
 
 const PYTHON: &[Cannot] = &[
     cannot("trap", Cause::Exception, "the interpreter makes an exception of every fault"),
-    cannot("out_of_memory", Cause::Exception, "it is a MemoryError"),
     cannot("out_of_stack", Cause::Exception, "it is a RecursionError"),
 ];
 
