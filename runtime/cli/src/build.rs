@@ -23,6 +23,7 @@ pub(crate) struct Build {
 impl Build {
     /// Exit code 0 for an artifact that codenode runs, 1 where the code is wrong, 2 where something is missing to build it.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        project::end_with_us()?;
         let project = Project::open(&self.place.folder)?;
         let runtime = local::runtime()?;
         let built = runtime.block_on(project.build())?;

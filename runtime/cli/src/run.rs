@@ -1,18 +1,16 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use bytesize::ByteSize;
 use model::{Event, Limits, Outcome, Overrides};
-use sandbox::{PrepareError, Prepared, Sandbox};
 use serde_json::json;
 
 use crate::event::EventSource;
 use crate::given::Given;
-use crate::project::{self, Project};
+use crate::project::{self, Built, Project};
 use crate::{local, output};
 
 #[derive(clap::Args)]
@@ -44,28 +42,23 @@ pub(crate) struct Run {
 
 /// What runs, and under what.
 struct Subject {
-    artifact: Artifact,
+    built: Built,
     limits: Limits,
     given: Given,
     entries: Option<PathBuf>,
 }
 
-enum Artifact {
-    File(PathBuf, Vec<u8>),
-    Project(project::Built),
-}
-
 impl Run {
-    /// Exit code 0 for a reply, 1 for a bot break.
+    /// Exit code 0 for a reply, 1 for a bot break, or where the code is wrong.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = local::runtime()?;
-        let Subject { artifact, limits, given, entries } = runtime.block_on(self.subject())?;
+        let Subject { built, limits, given, entries } = runtime.block_on(self.subject())?;
         given.must_fit_together()?;
         let event = Event::parse(self.event.read()?)?;
         let fresh = tempfile::tempdir()?;
         let grants = runtime.block_on(given.granted(entries.as_deref().unwrap_or(fresh.path())))?;
         let sandbox = local::sandbox(self.folders)?;
-        let prepared = runtime.block_on(artifact.prepare(&sandbox))?;
+        let prepared = runtime.block_on(project::prepare(&sandbox, &built))?;
         let run = runtime.block_on(local::run(&sandbox, &prepared, &event, &limits, &grants));
         let mut out = anstream::stdout();
         if self.json {
@@ -91,15 +84,16 @@ impl Run {
         let (given, entries) = (self.given.clone(), self.entries.clone());
         if let Some(file) = &self.artifact {
             let limits = self.limits(&Limits::DEFAULT)?;
-            let artifact = Artifact::File(file.clone(), local::read_artifact(file)?);
-            return Ok(Subject { artifact, limits, given, entries });
+            let built = Built { path: file.clone(), artifact: local::read_artifact(file)? };
+            return Ok(Subject { built, limits, given, entries });
         }
+        project::end_with_us()?;
         let project = Project::open(Path::new("."))?;
         Ok(Subject {
             limits: self.limits(&project.limits)?,
             given: given.or(project.given()),
             entries: entries.or_else(|| project.manifest.entries.as_ref().map(|folder| project.path(folder))),
-            artifact: Artifact::Project(project.build().await?),
+            built: project.build().await?,
         })
     }
 
@@ -113,19 +107,5 @@ impl Run {
         inherited
             .with(&overrides)
             .map_err(|errors| anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
-    }
-}
-
-impl Artifact {
-    async fn prepare(&self, sandbox: &Sandbox) -> anyhow::Result<Arc<Prepared>> {
-        match self {
-            Self::Project(built) => project::prepare(sandbox, built).await,
-            Self::File(file, artifact) => sandbox.prepare(artifact).await.map_err(|error| match error {
-                PrepareError::Refused(problems) => {
-                    anyhow!("codenode refuses {}:\n  - it {}", file.display(), problems.join("\n  - it "))
-                }
-                PrepareError::Busy | PrepareError::NoRunner(..) | PrepareError::Host(_) => error.into(),
-            }),
-        }
     }
 }

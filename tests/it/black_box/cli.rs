@@ -86,10 +86,12 @@ fn what_cannot_be_run_says_why_and_exits_with_2() {
     };
     let (text, empty, good) =
         (file("a.wat", b"(module)"), file("b.wasm", b""), guest("product-price").display().to_string());
+    for (refused, why) in [(text, "is WebAssembly text"), (empty, "is empty")] {
+        let output = codenode(&["run", &refused, "-e", "-"], b"{}");
+        assert!(output.status.code() == Some(1) && stderr(&output).contains(why), "{refused}: {}", stderr(&output));
+    }
     for (arguments, input, why) in [
-        (vec!["run", &text, "-e", "-"], &b"{}"[..], "is WebAssembly text"),
-        (vec!["run", &empty, "-e", "-"], b"{}", "is empty"),
-        (vec!["run", "/no/such/file.wasm", "-e", "-"], b"{}", "cannot read /no/such/file.wasm"),
+        (vec!["run", "/no/such/file.wasm", "-e", "-"], &b"{}"[..], "cannot read /no/such/file.wasm"),
         (vec!["run", &good, "-e", "/no/such/event.json"], b"", "cannot read the event from /no/such/event.json"),
         (vec!["run", &good, "-e", "-"], b"[1]", "must be a JSON object"),
         (

@@ -18,7 +18,7 @@ use crate::output::printable;
 const LIBRARY_TARGET: &str = "wasm32-unknown-unknown";
 const PROGRAM_TARGET: &str = "wasm32-wasip1";
 
-/// What was made.
+/// A handler that is ready to be compiled.
 pub(crate) struct Built {
     /// As it is named on a command line.
     pub(crate) path: PathBuf,

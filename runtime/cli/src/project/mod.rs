@@ -18,6 +18,7 @@ use model::Limits;
 use crate::given::Given;
 
 pub(crate) use build::{Built, Refused, prepare};
+pub(crate) use command::end_with_us;
 pub(crate) use events::{Case, Verdict, cases};
 pub(crate) use manifest::{FILE, Manifest};
 pub(crate) use recipe::Recipe;

@@ -1,5 +1,5 @@
 //! How a project's artifact is made: found from what lies in its folder. A further language is a further variant, found in [`Recipe::find`] and
-//! followed in [`super::build::prepare`].
+//! followed in [`super::Project::build`].
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -4,11 +4,14 @@ mod components;
 mod dev;
 mod events;
 mod mistakes;
+mod signals;
 mod templates;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::shell::Shell;
 use super::source_nodes;
@@ -87,5 +90,21 @@ impl Project<'_> {
     fn fails(&self, command: &str, flags: &str) -> String {
         let done = self.author.shell.type_in(&self.line(command, flags), b"").exits(1);
         done.out() + &done.err()
+    }
+}
+
+/// Long enough for a build or a server on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks again and again until there is something to see.
+#[track_caller]
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "no {what}");
+        thread::sleep(Duration::from_millis(20));
     }
 }
