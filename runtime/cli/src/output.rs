@@ -35,6 +35,14 @@ pub(crate) fn passed(out: &mut impl Write, name: &str, took: Duration) -> io::Re
     writeln!(out, "{GREEN}ok{GREEN:#}      {} {DIM}{}{DIM:#}", one_line(name), time(took))
 }
 
+/// Writes that what came is expected from now on.
+///
+/// # Errors
+/// If the terminal or pipe is gone.
+pub(crate) fn kept(out: &mut impl Write, name: &str, file: &str) -> io::Result<()> {
+    writeln!(out, "{BOLD}kept{BOLD:#}    {} {DIM}as {}{DIM:#}", one_line(name), one_line(file))
+}
+
 /// Writes that it did not, and the lines that differ.
 ///
 /// # Errors

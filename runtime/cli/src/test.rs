@@ -34,17 +34,18 @@ pub(crate) struct Test {
     folders: local::Folders,
 }
 
-/// One event, run.
+/// One event, run if it could be read.
 pub(crate) struct Tested {
     pub(crate) case: Case,
-    pub(crate) run: Run,
+    pub(crate) run: Option<Run>,
     limits: Limits,
-    pub(crate) verdict: Verdict,
+    verdict: Verdict,
 }
 
 impl Test {
     /// Exit code 0 if everything came as expected, 1 if something did not, or the code is wrong.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        project::end_with_us()?;
         let project = Project::open(&self.place.folder)?;
         let cases: Vec<Case> = project::cases(&project)?;
         let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&self.filter)).collect();
@@ -69,7 +70,7 @@ impl Test {
         if self.json {
             writeln!(out, "{:#}", as_json(&project, &all, failed))?;
         } else {
-            writeln!(out, "{}", summary(all.len(), failed, &self.filter))?;
+            writeln!(out, "{}", summary(&all, &self.filter))?;
         }
         Ok(if failed == 0 && !all.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -78,47 +79,51 @@ impl Test {
 impl Tested {
     pub(crate) fn passed(&self) -> bool {
         match self.verdict {
-            Verdict::AsExpected => true,
-            Verdict::Differs(_) | Verdict::New => false,
+            Verdict::AsExpected | Verdict::Kept(_) => true,
+            Verdict::Differs(_) | Verdict::New | Verdict::Refused(_) => false,
         }
     }
 
     /// What is wrong, for people; empty where nothing is.
     pub(crate) fn problem(&self) -> &str {
         match &self.verdict {
-            Verdict::AsExpected => "",
-            Verdict::Differs(difference) => difference,
+            Verdict::AsExpected | Verdict::Kept(_) => "",
+            Verdict::Differs(problem) | Verdict::Refused(problem) => problem,
             Verdict::New => "nothing is expected yet: `codenode test --update` keeps what comes",
         }
     }
 
     pub(crate) fn time(&self) -> Duration {
-        self.run.usage.wall_time
+        self.run.as_ref().map(|run| run.usage.wall_time).unwrap_or_default()
     }
 
     /// The log as it was written, a line each.
     pub(crate) fn log(&self) -> String {
-        let lines = self.run.log.lines.iter().map(|line| format!("{} {}\n", line.level, line.text));
-        output::printable(&lines.collect::<String>())
+        let lines = self.run.iter().flat_map(|run| &run.log.lines);
+        output::printable(&lines.map(|line| format!("{} {}\n", line.level, line.text)).collect::<String>())
     }
 }
 
 /// Runs a case, on a key-value store with nothing in it.
 ///
 /// # Errors
-/// If it cannot be run at all; a wrong outcome is none.
+/// If nothing can be run, or what came not be kept. A wrong outcome is none, and neither is a file that cannot be read.
 pub(crate) async fn test(session: &Session<'_>, case: Case, update: bool) -> anyhow::Result<Tested> {
-    let (event, expected) = (case.event()?, case.expected());
-    let (run, limits) = (session.run(&event).await?, session.limits());
-    if update {
-        // Whatever was there, also what could not be read, gives way; what is as it should be stays as it was written.
-        if !matches!(expected.map(|expected| expected.compare(&run.outcome)), Ok(Verdict::AsExpected)) {
-            case.keep(&run.outcome)?;
+    let limits = session.limits();
+    let event = match case.event() {
+        Ok(event) => event,
+        Err(error) => {
+            return Ok(Tested { case, run: None, limits, verdict: Verdict::Refused(format!("{error:#}")) });
         }
-        return Ok(Tested { case, run, limits, verdict: Verdict::AsExpected });
-    }
-    let verdict = expected?.compare(&run.outcome);
-    Ok(Tested { case, run, limits, verdict })
+    };
+    let run = session.run(&event).await?;
+    let verdict = if update {
+        case.keep(&run.outcome)?
+    } else {
+        let expected = case.expected();
+        expected.map_or_else(|error| Verdict::Refused(format!("{error:#}")), |expected| expected.compare(&run.outcome))
+    };
+    Ok(Tested { case, run: Some(run), limits, verdict })
 }
 
 /// One line for what is right; the difference, the reason and the log for what is not.
@@ -126,31 +131,40 @@ pub(crate) async fn test(session: &Session<'_>, case: Case, update: bool) -> any
 /// # Errors
 /// If the terminal or pipe is gone.
 pub(crate) fn show(out: &mut impl Write, tested: &Tested) -> io::Result<()> {
-    let Tested { case, run, limits, .. } = tested;
-    if tested.passed() {
-        return output::passed(out, &case.name, tested.time());
+    let Tested { case, run, limits, verdict } = tested;
+    match verdict {
+        Verdict::AsExpected => output::passed(out, &case.name, tested.time()),
+        Verdict::Kept(file) => output::kept(out, &case.name, file),
+        Verdict::Differs(_) | Verdict::New | Verdict::Refused(_) => {
+            output::failed(out, &case.name, tested.time(), tested.problem())?;
+            run.as_ref().map_or(Ok(()), |run| output::reasons(out, run, limits))
+        }
     }
-    output::failed(out, &case.name, tested.time(), tested.problem())?;
-    output::reasons(out, run, limits)
 }
 
-/// `2 of 3 events are as expected`
-pub(crate) fn summary(all: usize, failed: usize, filter: &str) -> String {
-    match (all, failed) {
+/// `1 of 3 is not as expected`
+pub(crate) fn summary(all: &[Tested], filter: &str) -> String {
+    let kept = all.iter().filter(|tested| matches!(tested.verdict, Verdict::Kept(_))).count();
+    let kept = if kept == 0 { String::new() } else { format!("; {kept} of them from now on") };
+    let failed = all.iter().filter(|tested| !tested.passed()).count();
+    match (all.len(), failed) {
         (0, _) => format!("no event has `{}` in its name", output::one_line(filter)),
-        (1, 0) => "1 event is as expected".to_owned(),
-        (all, 0) => format!("{all} events are as expected"),
+        (1, 0) => format!("1 event is as expected{kept}"),
+        (all, 0) => format!("{all} events are as expected{kept}"),
         (all, failed) => format!("{failed} of {all} {} not as expected", if failed == 1 { "is" } else { "are" }),
     }
 }
 
 fn as_json(project: &Project, all: &[Tested], failed: usize) -> Value {
     let events = all.iter().map(|tested| {
-        let Tested { case, run, .. } = tested;
+        let Tested { case, run, verdict, .. } = tested;
         let problem = (!tested.passed()).then(|| tested.problem());
+        let kept = if let Verdict::Kept(file) = verdict { Some(file) } else { None };
+        let run = run.as_ref();
         json!({
-            "event": case.name, "passed": tested.passed(), "problem": problem,
-            "outcome": run.outcome, "usage": run.usage, "log": run.log, "http_calls": run.http_calls,
+            "event": case.name, "passed": tested.passed(), "problem": problem, "kept": kept,
+            "outcome": run.map(|run| &run.outcome), "usage": run.map(|run| &run.usage), "log": run.map(|run| &run.log),
+            "http_calls": run.map(|run| &run.http_calls),
         })
     });
     let events: Vec<Value> = events.collect();

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use sandbox::Sandbox;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +15,9 @@ use watch::Watch;
 
 use crate::given::Given;
 use crate::project::{self, Place, Project, Recipe, Session};
-use crate::test::{self, Tested};
-use crate::{local, output};
+use crate::{local, output, test};
+
+const NOT_WELL: &str = "the server did not end well";
 
 #[derive(clap::Args)]
 pub(crate) struct Dev {
@@ -26,13 +28,6 @@ pub(crate) struct Dev {
     port: u16,
     #[command(flatten)]
     folders: local::Folders,
-}
-
-/// What one round has come to.
-struct Round {
-    given: Option<Given>,
-    /// What a command of the author's makes: no change of theirs.
-    made: Option<PathBuf>,
 }
 
 impl Dev {
@@ -59,15 +54,19 @@ impl Dev {
         writeln!(out, "try it   codenode send {webhook} --secret {} --event {}", host.secret(), event.display())?;
 
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(server.run_until(stop.clone().cancelled_owned()));
+        let mut serving = tokio::spawn(server.run_until(stop.clone().cancelled_owned()));
         let ended = tokio::select! {
             biased;
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
+            served = &mut serving => {
+                served.context(NOT_WELL)??;
+                bail!("the server has ended");
+            }
             ended = self.rounds(&host) => ended,
         };
         stop.cancel();
-        serving.await.context("the server did not end well")??;
+        serving.await.context(NOT_WELL)??;
         ended
     }
 
@@ -77,62 +76,57 @@ impl Dev {
         let mut watch = Watch::new(&self.place.folder)?;
         let mut out = anstream::stdout();
         loop {
-            let mut made = None;
-            match self.round(host, &sandbox, &mut out).await {
-                Ok(round) => {
-                    made = round.made;
-                    if let Some(given) = round.given {
-                        set(host, &given);
-                    }
-                }
+            match self.round(host, &sandbox, &mut watch, &mut out).await {
+                Ok(given) => set(host, &given),
                 Err(error) => anstream::eprintln!("error: {error:#}"),
             }
-            let changed = watch.changed(made.as_deref()).await;
+            let changed = watch.changed().await?;
             writeln!(out, "\n{} changed", output::one_line(&changed.to_string_lossy()))?;
         }
     }
 
-    /// Builds the project as it is now, runs its events, and lets it serve.
-    async fn round(&self, host: &Host, sandbox: &sandbox::Sandbox, out: &mut impl Write) -> anyhow::Result<Round> {
+    /// Builds the project as it is now, runs its events, and lets it serve. Gives what the handler is given.
+    async fn round(
+        &self,
+        host: &Host,
+        sandbox: &Sandbox,
+        watch: &mut Watch,
+        out: &mut impl Write,
+    ) -> anyhow::Result<Given> {
         let project = Project::open(&self.place.folder)?;
-        let made = match &project.recipe {
+        let built = project.build().await;
+        let artifact = match &project.recipe {
+            Recipe::Command(build) => Some(build.artifact.as_path()),
             Recipe::Source(..) | Recipe::Rust | Recipe::PythonComponent | Recipe::JavaScriptComponent(_) => None,
-            Recipe::Command(build) => Some(build.artifact.clone()),
         };
-        let round = |given| Round { given, made: made.clone() };
-        let built = match project.build().await {
-            Ok(built) => built,
-            Err(error) => {
-                anstream::eprintln!("error: {error:#}");
-                return Ok(round(None));
-            }
-        };
-        let session = match Session::new(&project, sandbox, &built, Given::default()).await {
-            Ok(session) => session,
-            Err(error) => {
-                anstream::eprintln!("error: {error:#}");
-                return Ok(round(None));
-            }
-        };
+        if let Some(written) = watch.built(artifact).await {
+            anstream::eprintln!(
+                "warning: each build changes {}, so it starts no other: only a change of yours does",
+                output::one_line(&written.to_string_lossy())
+            );
+        }
+        let built = built?;
+        let session = Session::new(&project, sandbox, &built, Given::default()).await?;
         host.offer(&project, &built)?;
         if let Err(error) = events(&project, &session, out).await {
             anstream::eprintln!("error: {error:#}");
         }
-        Ok(round(Some(project.given())))
+        Ok(project.given())
     }
 }
 
 /// Runs every event, and shows what the bot says.
 async fn events(project: &Project, session: &Session<'_>, out: &mut impl Write) -> anyhow::Result<()> {
-    let (mut all, mut failed) = (0, 0);
+    let mut all = Vec::new();
     for case in project::cases(project)? {
-        let tested: Tested = test::test(session, case, false).await?;
+        let tested = test::test(session, case, false).await?;
         test::show(out, &tested)?;
-        output::said(out, &tested.run)?;
-        all += 1;
-        failed += usize::from(!tested.passed());
+        if let Some(run) = &tested.run {
+            output::said(out, run)?;
+        }
+        all.push(tested);
     }
-    writeln!(out, "{}", test::summary(all, failed, ""))?;
+    writeln!(out, "{}", test::summary(&all, ""))?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use model::{BotBreak, Cause, Event, Outcome, Reply};
+use model::{Blame, BotBreak, Cause, Event, Outcome, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -58,6 +58,10 @@ pub(crate) enum Verdict {
     Differs(String),
     /// Nothing was expected.
     New,
+    /// It is what this file expects from now on.
+    Kept(String),
+    /// What came shall not be expected, or one of the files cannot be read.
+    Refused(String),
 }
 
 /// The project's events, by their names.
@@ -124,23 +128,40 @@ impl Case {
         }
     }
 
-    /// Lets what came be what is expected from now on.
+    /// Lets what came be what is expected from now on, in the place of whatever was there, also of what could not be read. A break takes no reply's place,
+    /// for that is more often a mistake than wanted.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn keep(&self, outcome: &Outcome) -> anyhow::Result<()> {
-        let (kept, other, text) = match outcome {
-            Outcome::Reply(reply) => (self.file(REPLY), self.file(BREAK), pretty(&form(reply))),
+    pub(crate) fn keep(&self, outcome: &Outcome) -> anyhow::Result<Verdict> {
+        if matches!(self.expected().map(|expected| expected.compare(outcome)), Ok(Verdict::AsExpected)) {
+            // As somebody wrote it.
+            return Ok(Verdict::AsExpected);
+        }
+        let (reply, broken) = (self.file(REPLY), self.file(BREAK));
+        let kept = match outcome {
+            Outcome::Reply(came) => {
+                write(&reply, &form(came))?;
+                if broken.is_file() {
+                    fs::remove_file(&broken).with_context(|| format!("cannot remove {}", broken.display()))?;
+                }
+                reply
+            }
+            Outcome::BotBreak(BotBreak { cause, .. }) if cause.blame() == Blame::Host => {
+                return Ok(Verdict::Refused(format!("{cause} is no fault of the handler's, and is not kept")));
+            }
+            Outcome::BotBreak(_) if reply.is_file() => {
+                let reply = reply.display();
+                return Ok(Verdict::Refused(format!(
+                    "a reply is expected, and a break is not kept in its place: remove {reply} if it is right"
+                )));
+            }
             Outcome::BotBreak(BotBreak { cause, .. }) => {
-                let broken = serde_json::to_value(Broken { cause: *cause, detail: None })?;
-                (self.file(BREAK), self.file(REPLY), pretty(&broken))
+                write(&broken, &serde_json::to_value(Broken { cause: *cause, detail: None })?)?;
+                broken
             }
         };
-        fs::write(&kept, text + "\n").with_context(|| format!("cannot write {}", kept.display()))?;
-        if other.is_file() {
-            fs::remove_file(&other).with_context(|| format!("cannot remove {}", other.display()))?;
-        }
-        Ok(())
+        Ok(Verdict::Kept(kept.display().to_string()))
     }
 
     /// The event's file.
@@ -190,6 +211,10 @@ fn form(reply: &Reply) -> Value {
         }
     }
     form
+}
+
+fn write(file: &Path, value: &Value) -> anyhow::Result<()> {
+    fs::write(file, pretty(value) + "\n").with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn pretty(value: &Value) -> String {
@@ -244,12 +269,27 @@ mod tests {
         let element = r#"{"response":["Hi",{"type":"BUTTON","text":"b","data":{"items":[]}}],"note":"x"}"#;
         let broken = Outcome::BotBreak(BotBreak::new(Cause::Exception, "main.py:3: oh"));
         assert_eq!(case.expected().unwrap().compare(&broken), Verdict::New);
-        for outcome in [&reply(element), &broken, &reply(r#"{"status":false,"response":["No"]}"#)] {
-            case.keep(outcome).unwrap();
+        for outcome in [&broken, &reply(element), &reply(r#"{"status":false,"response":["No"]}"#)] {
+            assert!(matches!(case.keep(outcome).unwrap(), Verdict::Kept(_)));
             assert_eq!(case.expected().unwrap().compare(outcome), Verdict::AsExpected);
+            assert_eq!(case.keep(outcome).unwrap(), Verdict::AsExpected);
         }
         case.keep(&reply(element)).unwrap();
         assert!(read(&case.file(REPLY)).unwrap().contains("\"type\": \"BUTTON\""), "as an object, for people");
+    }
+
+    #[test]
+    fn a_break_takes_no_replys_place_and_none_of_the_hosts_is_kept() {
+        let (_folder, case) = case();
+        let internal = Outcome::BotBreak(BotBreak::new(Cause::Internal, "oh"));
+        assert!(matches!(case.keep(&internal).unwrap(), Verdict::Refused(_)));
+        assert_eq!(case.expected().unwrap(), Expected::Nothing);
+        let good = reply(r#"{"response":["Hi"]}"#);
+        case.keep(&good).unwrap();
+        let broken = Outcome::BotBreak(BotBreak::new(Cause::Exception, "main.py:3: oh"));
+        let Verdict::Refused(why) = case.keep(&broken).unwrap() else { panic!("it is kept") };
+        assert!(why.contains("remove ") && why.contains("a.reply.json"), "{why}");
+        assert_eq!(case.expected().unwrap().compare(&good), Verdict::AsExpected);
     }
 
     #[test]

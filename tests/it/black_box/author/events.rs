@@ -26,7 +26,11 @@ fn a_reply_that_differs_is_shown_by_its_lines_and_kept_when_it_is_right() {
     ] {
         assert!(failed.contains(part), "{part}: {failed}");
     }
-    assert!(project.does("test", "--update").contains("2 events are as expected"));
+    let kept = project.does("test", "--update");
+    assert!(
+        kept.contains("kept    asha as ") && kept.contains("2 events are as expected; 2 of them from now on"),
+        "{kept}"
+    );
     assert!(project.read("events/asha.reply.json").contains("how may I help"));
     project.does("test", "");
     assert!(project.does("test", "--filter asha").contains("1 event is as expected"));
@@ -54,12 +58,35 @@ fn a_break_that_is_expected_is_no_failure() {
     project.write("main.py", "def handle(event):\n    return 1 / len(event['user']['full_name'])\n");
     let failed = project.fails("test", "");
     assert!(failed.contains("+ bot break: exception") && failed.contains("main.py:2 in handle"), "{failed}");
-    project.does("test", "--update");
-    assert!(!project.path("events/somebody.reply.json").exists());
+    let refused = project.fails("test", "--update");
+    assert!(
+        refused.contains("a break is not kept in its place: remove ") && refused.contains("somebody.reply.json"),
+        "{refused}"
+    );
+    fs::remove_file(project.path("events/somebody.reply.json")).unwrap();
+    project.does("test", "--update --filter somebody");
+    fs::remove_file(project.path("events/asha.json")).unwrap();
+    fs::remove_file(project.path("events/asha.reply.json")).unwrap();
+    project.does("test", "");
     project.write("events/somebody.break.json", r#"{"cause": "exception", "detail": "ZeroDivisionError"}"#);
     project.does("test", "");
     project.write("events/somebody.break.json", r#"{"cause": "exception", "detail": "KeyError"}"#);
     assert!(project.fails("test", "").contains("- KeyError"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_fails_its_event_and_no_other() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    project.write("events/broken.json", "{");
+    let file = project.path("report.xml");
+    let line = project.line("test", &format!("--junit {}", file.display()));
+    let failed = author.shell.type_in(&line, b"").exits(1).out();
+    assert!(failed.contains("FAILED  broken") && failed.contains("1 of 3 is not as expected"), "{failed}");
+    assert!(fs::read_to_string(file).unwrap().contains("tests=\"3\" failures=\"1\""));
+    project.write("events/broken.json", "{}");
+    project.write("events/broken.reply.json", "[]");
+    assert!(project.fails("test", "").contains("broken.reply.json: "));
 }
 
 #[test]
