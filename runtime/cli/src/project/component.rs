@@ -1,10 +1,13 @@
 //! Components of handlers in Python, JavaScript and TypeScript: an interpreter with the handler, its packages and the SDK, for what a source cannot have.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rust_embed::Embed;
+use tokio::time::sleep;
 
 use super::Project;
 use super::build::Refused;
@@ -20,9 +23,15 @@ const REQUIREMENTS: &str = "requirements.txt";
 /// What takes a folder with a `main.py` into a component, and the world that it is of.
 const PYTHON_ENTRY: &str = "codenode.component";
 const PYTHON_WORLD: &str = "code-node-with-requests";
+/// Where the Python in its components looks for what an environment has.
+const PYTHON_PACKAGES: &str = "lib/python3.14/site-packages";
 
 /// What the SDK's builder takes from npm, in the versions of its `package.json`.
 const NPM_PACKAGES: [&str; 2] = ["componentize-qjs", "esbuild"];
+
+/// Whoever holds its lock builds.
+const LOCK: &str = ".codenode/lock";
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Embed)]
 #[folder = "../../guest-sdk/python/codenode"]
@@ -38,6 +47,7 @@ struct Contract;
 
 /// By componentize-py, with the pure-Python packages of `requirements.txt`.
 pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
+    let _alone = alone(project).await?;
     let folder = fresh(project)?;
     write::<Python>(&folder.join("python/codenode"), |path| !path.contains("__pycache__"))?;
     let packages = packages(project).await?;
@@ -49,7 +59,7 @@ pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
     build.extend(["-p", &sdk, PYTHON_ENTRY, "-o", &artifact]);
     // Else it takes in what is installed for whatever Python the machine has, such as a `requests` that finds no sockets.
     let nothing = std::path::absolute(folder.join("nothing"))?;
-    let packages_of_nothing = nothing.join("lib/python3.14/site-packages");
+    let packages_of_nothing = nothing.join(PYTHON_PACKAGES);
     fs::create_dir_all(&packages_of_nothing)
         .with_context(|| format!("cannot make {}", packages_of_nothing.display()))?;
     let environment = [("VIRTUAL_ENV", nothing.as_path())];
@@ -62,11 +72,13 @@ pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
 
 /// By esbuild and componentize-qjs, with the packages that the author has imported.
 pub(super) async fn javascript(project: &Project, main: &Path) -> anyhow::Result<PathBuf> {
+    let _alone = alone(project).await?;
     let folder = fresh(project)?;
     write::<JavaScript>(&folder.join("javascript"), |path| path.starts_with("src/") || path == "componentize.mjs")?;
+    let here = project.folder.canonicalize().with_context(|| format!("cannot find {}", project.folder.display()))?;
     let missing: Vec<String> = NPM_PACKAGES
         .into_iter()
-        .filter(|name| !project.folder.ancestors().any(|above| above.join("node_modules").join(name).is_dir()))
+        .filter(|name| !here.ancestors().any(|above| above.join("node_modules").join(name).is_dir()))
         .map(|name| Ok(format!("{name}@{}", npm_version(name)?)))
         .collect::<anyhow::Result<_>>()?;
     if !missing.is_empty() {
@@ -88,6 +100,33 @@ pub(super) async fn javascript(project: &Project, main: &Path) -> anyhow::Result
     Ok(project.path(artifact))
 }
 
+/// Waits for whoever else builds this project. It is not alone any more when the file is dropped.
+async fn alone(project: &Project) -> anyhow::Result<File> {
+    let place = project.path(LOCK);
+    let shown = place.display();
+    let above = place.parent().unwrap_or(&project.folder);
+    let made = fs::create_dir_all(above).and_then(|()| File::create(&place));
+    let lock = made.with_context(|| format!("cannot make {shown}"))?;
+    let started = Instant::now();
+    let mut has_said_so = false;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock {shown}")),
+            Err(TryLockError::WouldBlock) if started.elapsed() > usual_deadline() => {
+                bail!("another codenode has been building this project for a long time: see why it hangs, and end it")
+            }
+            Err(TryLockError::WouldBlock) => {
+                if !has_said_so {
+                    eprintln!("another codenode builds this project: waiting for it");
+                    has_said_so = true;
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+}
+
 /// The folder of a build, with the contract in it.
 fn fresh(project: &Project) -> anyhow::Result<PathBuf> {
     let folder = project.path(FOLDER);
@@ -104,7 +143,11 @@ fn artifact(project: &Project) -> String {
 
 /// The folder of the author's packages, if there are any.
 async fn packages(project: &Project) -> anyhow::Result<Option<&'static str>> {
-    let Ok(wanted) = fs::read(project.path(REQUIREMENTS)) else { return Ok(None) };
+    let wanted = match fs::read(project.path(REQUIREMENTS)) {
+        Ok(wanted) => wanted,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {REQUIREMENTS}")),
+    };
     let (folder, installed) = (project.path(PACKAGES), project.path(PACKAGES).join(REQUIREMENTS));
     if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(Some(PACKAGES));
