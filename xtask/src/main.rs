@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod guests;
 mod http;
+mod install;
 mod interpreters;
 mod kept;
 mod leash;
@@ -38,6 +39,8 @@ struct Xtask {
 enum Command {
     /// Set up what is missing, build the guests, check and test everything
     Test,
+    /// Set up what is missing and install codenode, with what runs handlers that are kept as source
+    Install(install::Install),
     /// Set up what is missing and build the guests that the tests run
     Guests,
     /// Set up what is missing and build what runs handlers that are kept as source
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Leash(leash) => leash.run(),
         Command::Sweep(sweep) => sweep.run(),
+        Command::Install(install) => install.run(),
         Command::Test => at_the_root().and_then(|()| test::run()),
         Command::Guests => at_the_root().and_then(|()| guests::run()),
         Command::Runners => at_the_root().and_then(|()| runners::run()),

@@ -43,7 +43,10 @@ impl Program {
 
     /// The cargo that runs us.
     pub(crate) fn cargo() -> Self {
-        Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let cargo = Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let is_said = |name| std::env::var_os(name).is_some();
+        // A build server builds once: what would make the next build quicker costs it time and gigabytes.
+        if is_said("CI") && !is_said("CARGO_INCREMENTAL") { cargo.env("CARGO_INCREMENTAL", "0") } else { cargo }
     }
 
     pub(crate) fn arg(mut self, argument: impl Into<OsString>) -> Self {

@@ -6,7 +6,7 @@ use crate::steps::Steps;
 use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY, ESBUILD};
 
 /// Where codenode looks for them, beside the folder of its own program.
-const FOLDER: &str = "target/runners";
+pub(crate) const FOLDER: &str = "target/runners";
 
 const WIT: &str = "guest-sdk/wit";
 const WORLD: &str = "runner";
