@@ -94,7 +94,7 @@ fn python_guest(name: &'static str, folder: &str, sources: &'static [&'static st
         folder: guests::FOLDER,
         name,
         sources,
-        made_with: &[COMPONENTIZE_PY, PYTHON_ENTRY, toolchains::PYTHON_FOLDER],
+        made_with: &[COMPONENTIZE_PY, PYTHON_WORLD, PYTHON_ENTRY, toolchains::PYTHON_FOLDER],
     };
     guest.make(|draft| {
         let componentize = toolchains::python()?;

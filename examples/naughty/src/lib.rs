@@ -100,9 +100,12 @@ mod tests {
     #[test]
     fn bad_replies_are_bad_in_the_way_they_say() {
         assert_eq!(asked_to("error").error(), "the shop's list of prices is out of date");
-        assert!(asked_to("empty").reply().messages().is_empty());
-        assert!(asked_to("bad_json").reply().to_json().parse::<codenode::Value>().is_err());
-        assert_eq!(asked_to("wrong_shape").json()["response"], "not a list");
+        assert_eq!(asked_to("empty").error(), "the reply has no message: `response` is an empty list");
+        assert!(asked_to("bad_json").error().starts_with("the reply is not valid JSON: EOF"));
+        assert_eq!(
+            asked_to("wrong_shape").error(),
+            "the reply has the wrong shape: `response` must be a list of messages"
+        );
         assert!(asked_to("huge_reply").reply().to_json().len() > 5_000_000);
     }
 

@@ -4,9 +4,13 @@ import difflib
 import traceback
 import urllib.error
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Any
 
+from . import _urls, log
+from .entities import Entities
 from .error import Error
+from .event import Event
 
 #: How an error begins that is the failure of a service, or for want of memory, as `codenode:node/code-node` says.
 UPSTREAM = "upstream: "
@@ -34,7 +38,7 @@ class Failures:
         return _begin(error) + shortened(said)
 
     def full(self, error: BaseException) -> str:
-        """The whole traceback, causes too, without the lines of others."""
+        """The whole traceback, causes too, without the lines of others and without what is secret in URLs."""
         told = traceback.TracebackException.from_exception(error)
         self._keep_the_authors(told, set())
         return "".join(told.format()).rstrip("\n")
@@ -48,10 +52,7 @@ class Failures:
             text = self._mended(error)
         except Exception:
             text = "(its text cannot be made)"
-        url = getattr(getattr(error, "response", None), "url", None)
-        if isinstance(url, str) and url:
-            # Its query may hold what nobody should read.
-            text = text.replace(url, url.partition("?")[0])
+        text = _urls.without_secrets(text)
         name = type(error).__qualname__
         return f"{name}: {text}" if text else name
 
@@ -62,10 +63,18 @@ class Failures:
             told = traceback.TracebackException.from_exception(error)
             return "".join(told.format_exception_only()).strip().partition(": ")[2]
         text = str(error)
-        if not isinstance(error, KeyError) or len(error.args) != 1 or not isinstance(error.args[0], str):
+        if type(error) is not KeyError or not self._is_of_a_subscript(error) or not isinstance(error.args[0], str):
             return text
         near = _near(error.args[0], self._frame(error))
         return f"{text}: did you mean {near!r}?" if near else f"{text}: there is no such key; `.get({text})` gives None for it"
+
+    def _is_of_a_subscript(self, error: KeyError) -> bool:
+        """Whether the author wrote `what[key]` of something that had no such key: whatever else raises a `KeyError` says itself what is wrong."""
+        last = _last(error.__traceback__)
+        if last is None or _instruction(last) != _SUBSCRIPT:
+            return False
+        code = last.tb_frame.f_code
+        return self._own(code.co_filename) is not None or code is Entities.__getitem__.__code__
 
     def _frame(self, error: BaseException) -> FrameType | None:
         """The author's innermost."""
@@ -96,6 +105,7 @@ class Failures:
         for frame in own:
             frame.filename = self._own(frame.filename) or frame.filename
         told.stack = traceback.StackSummary.from_list(own[-MAX_FRAMES:])
+        told._str = _urls.without_secrets(told._str)  # type: ignore[attr-defined]
         for other in (told.__cause__, told.__context__, *(told.exceptions or ())):
             self._keep_the_authors(other, seen)
 
@@ -119,11 +129,19 @@ def _begin(error: BaseException) -> str:
 def is_of_a_service(error: BaseException) -> bool:
     """Whether a service did not answer, or answered with a status of 500 or more, as an exception of `requests` or `urllib` tells it."""
     if isinstance(error, urllib.error.HTTPError):
-        return error.code >= 500
+        return isinstance(error.code, int) and error.code >= 500
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
         return is_of_a_service(error.reason)
-    status = getattr(getattr(error, "response", None), "status_code", 0)
-    return bool(getattr(error, "is_of_a_service", False)) or (isinstance(status, int) and status >= 500)
+    status = _read(_read(error, "response"), "status_code")
+    return _read(error, "is_of_a_service") is True or (isinstance(status, int) and status >= 500)
+
+
+def _read(value: object, name: str) -> Any:
+    """An attribute, if there is one. Of an author's class it may be a property, which may raise anything."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def _near(key: str, frame: FrameType | None) -> str | None:
@@ -135,7 +153,9 @@ def _near(key: str, frame: FrameType | None) -> str | None:
             break
         value = waiting.pop(0)
         # No subclass: its methods would be the author's code.
-        if type(value) is dict:
+        if type(value) is Event:
+            waiting.append(value.raw)
+        elif type(value) is dict:
             found += [known for known in list(value)[:_MAX_LOOKED_AT] if isinstance(known, str)]
             waiting += list(value.values())[:_MAX_LOOKED_AT]
         elif type(value) is list:
@@ -143,5 +163,30 @@ def _near(key: str, frame: FrameType | None) -> str | None:
     return next(iter(difflib.get_close_matches(key, found, n=1)), None)
 
 
+def _last(entry: TracebackType | None) -> TracebackType | None:
+    """Where an exception was raised."""
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    return entry
+
+
+def _instruction(entry: TracebackType) -> bytes:
+    """What CPython was doing there, and on what."""
+    return entry.tb_frame.f_code.co_code[entry.tb_lasti : entry.tb_lasti + 2]
+
+
+def _instruction_of_a_subscript() -> bytes:
+    """As this CPython has it, for each one numbers them anew."""
+    try:
+        nothing: dict[str, str] = {}
+        nothing[""]
+    except KeyError as error:
+        last = _last(error.__traceback__)
+    return _instruction(last) if last else b""
+
+
+_SUBSCRIPT = _instruction_of_a_subscript()
+
+
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return log.clean(" ".join(text.split()))

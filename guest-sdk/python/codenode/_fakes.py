@@ -51,6 +51,7 @@ class Fakes:
         return _Bucket(self.store, bucket)
 
     def start(self, request: _host.Request) -> _host.Started:
+        request.check()
         if self.service is None:
             raise _host.Refused(f"{request.shown}: {_NO_HTTP}")
         return _Answered(self.service(request))

@@ -3,29 +3,59 @@
 import functools
 import inspect
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from .element import Raw
 from .error import Error
 from .event import Event
-from .reply import Reply
+from .reply import OWN, Message, Reply
 
 _MAX_SHOWN_CHARS = 60
+#: What tells a function that `handler` made, also within decorators of others that use `functools.wraps`.
+_MARK = "_takes_codenode_events"
+
+_More = ParamSpec("_More")
+_Returned = TypeVar("_Returned", bound=Reply | dict[str, Any] | Coroutine[Any, Any, Any])
 
 
-def handler(function: Callable[[Event], Reply]) -> Callable[[Event], Reply]:
+def handler(function: Callable[Concatenate[Event, _More], _Returned]) -> Callable[Concatenate[Any, _More], _Returned]:
     """Makes a handler of a function from an `Event` to a `Reply`: whoever calls it may give the event as the dict that the platform's JSON is.
 
         @codenode.handler
         def handle(event: Event) -> Reply:
             return Reply(f"Order {event.entities.text('product_id')} is on its way.")
+
+    A handler that is kept as a source may be called `main`, too, and may take the `context` of its run behind the event.
     """
 
     @functools.wraps(function)
-    def handle(event: Any) -> Reply:
-        return function(event if isinstance(event, Event) else Event.of(event))
+    def handle(event: Any, /, *more: _More.args, **named: _More.kwargs) -> _Returned:
+        return function(event if isinstance(event, Event) else Event.of(event), *more, **named)
 
+    setattr(handle, _MARK, True)
     return handle
+
+
+def takes_events(handle: Callable[..., Any]) -> bool:
+    """Whether `handler` made it: any other function takes the platform's JSON as it is."""
+    return getattr(handle, _MARK, False) is True
+
+
+def why_not_called(handle: Any) -> str | None:
+    """Why this cannot be called with an event alone, as a component calls its handler; `None`: it can."""
+    if not callable(handle):
+        return "there is no function `handle`"
+    try:
+        signature = inspect.signature(handle)
+    except (TypeError, ValueError):
+        # Written in C: nobody knows before it is called.
+        return None
+    try:
+        signature.bind(None)
+    except TypeError:
+        return f"handle takes {signature}"
+    return None
 
 
 def answer(handle: Callable[[Any], Any], event: str) -> str:
@@ -50,16 +80,29 @@ def reply_of(returned: Any) -> Reply:
 
 
 class _Given(Reply):
-    """A dict, as it is: what it must be is the host's to judge."""
+    """A dict, as it is, seen as a reply: what it must be is the host's to judge."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        messages = given.get("response")
-        super().__init__(*(text for text in messages if isinstance(text, str)) if isinstance(messages, list) else ())
-        self.status = bool(given.get("status", True))
+        response, status = given.get("response"), given.get("status", True)
+        super().__init__(
+            *(_message(item) for item in (response if isinstance(response, list) else ()) if isinstance(item, str | dict)),
+            status=bool(status),
+            conversation_details=_details(given.get("conversation_details")),
+            user_details=_details(given.get("user_details")),
+            extra={name: value for name, value in given.items() if name not in OWN},
+        )
         self._given = given
 
     def to_dict(self) -> dict[str, Any]:
         return self._given
+
+
+def _message(item: str | dict[str, Any]) -> Message:
+    return item if isinstance(item, str) else Raw(item)
+
+
+def _details(given: Any) -> dict[str, Any]:
+    return given if isinstance(given, dict) else {}
 
 
 def kind(value: Any) -> str:

@@ -3,8 +3,12 @@
 In a component that is `_component`, over the bindings of the world; in a unit test it is `_fakes`. Nothing else here knows which of them it is.
 """
 
-import importlib.util
+import math
+import sys
 from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from . import _urls
 
 
 class Refusal(Exception):
@@ -27,8 +31,37 @@ class Request(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """For messages: no query, for it may hold what nobody should read."""
-        return f"{self.method} {self.url.partition('?')[0].partition('#')[0]}"
+        """For messages: no query, and nobody's name or password, for these are not for everybody to read."""
+        return f"{self.method} {_urls.bare(self.url)}"
+
+    def check(self) -> None:
+        """Raises `Invalid` for what no host can send, and `TypeError` where a part of it is of another type."""
+        if not isinstance(self.method, str) or not isinstance(self.url, str):
+            raise TypeError(f"the method and the URL of a request are texts, not {type(self.method).__name__} and {type(self.url).__name__}")
+        if not is_text(self.method + self.url):
+            raise Invalid("the URL or the method of a request is no valid text")
+        try:
+            parts = urlsplit(self.url)
+        except ValueError as error:
+            raise Invalid(f"{self.shown}: its URL is invalid: {error}") from None
+        if "@" in parts.netloc:
+            mend = "send them in `headers` as `Authorization`, or leave them to a connection of the tenant's"
+            raise Invalid(f"{self.shown}: its URL holds a user's name or password: {mend}")
+        for name, value in self.headers:
+            if not isinstance(name, str) or not isinstance(value, str | bytes):
+                raise TypeError(f"{self.shown}: the header {name!r} is a text, not {type(value).__name__}")
+            if not is_text(name):
+                raise Invalid(f"{self.shown}: the name of a header is no valid text")
+        for seconds in (self.connect_seconds, self.read_seconds):
+            self._check_time(seconds)
+
+    def _check_time(self, seconds: float | None) -> None:
+        if seconds is None:
+            return
+        if not isinstance(seconds, int | float):
+            raise TypeError(f"{self.shown}: a timeout is a number of seconds, not {type(seconds).__name__}")
+        if not 0 < seconds < math.inf:
+            raise Invalid(f"{self.shown}: its timeout is {seconds} seconds: give more than 0, or none to wait as long as the run may")
 
 
 class Response(NamedTuple):
@@ -40,7 +73,7 @@ class Response(NamedTuple):
 
 
 class Unsent(Exception):
-    """There is no response; its text names the request, without its query, and says why."""
+    """There is no response; its text names the request, as `Request.shown` does, and says why."""
 
 
 class Invalid(Unsent):
@@ -108,8 +141,23 @@ class Host(Protocol):
         """Sends a request. Raises `Unsent`."""
 
 
+def not_granted(grant: str) -> str:
+    """What to do where this is not granted, in one line."""
+    return f'it is not granted to this node: grants = ["{grant}"] in node.toml, or --grant {grant}'
+
+
+def is_text(text: str) -> bool:
+    """Whether a host can take it: half a surrogate pair is no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _host() -> Host:
-    if importlib.util.find_spec("wit_world") is not None:
+    # Not where the bindings are: authors have them beside their `main.py`, for their editors.
+    if sys.platform == "wasi":
         from ._component import Component
 
         return Component()

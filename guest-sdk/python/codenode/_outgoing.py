@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 from componentize_py_types import Err, Ok
 from wit_world.imports import outgoing_handler, streams, types as http
 
-from ._host import Invalid, Refused, Request, Response, TimedOut, Unanswered, Unsent
+from . import _urls
+from ._host import Invalid, Refused, Request, Response, TimedOut, Unanswered, Unsent, not_granted
 
 #: `wasi:io` takes no more in one blocking write.
 WRITE_BYTES = 4_096
 READ_BYTES = 64 << 10
 NANOS = 1_000_000_000
+MAX_NANOS = (1 << 64) - 1
 
 _METHODS: dict[str, Callable[[], http.Method]] = {
     "GET": http.Method_Get,
@@ -32,7 +34,6 @@ _TIMED_OUT = "the service did not answer in time"
 
 
 _TOLD: dict[type[object], tuple[type[Unsent], str]] = {
-    http.ErrorCode_HttpRequestDenied: (Refused, "it is not granted to this node"),
     http.ErrorCode_DestinationIpProhibited: (Refused, "its address is not public"),
     http.ErrorCode_HttpRequestMethodInvalid: (Invalid, "its method is not served"),
     http.ErrorCode_HttpRequestUriInvalid: (Invalid, "its URL is invalid"),
@@ -55,35 +56,32 @@ _TOLD: dict[type[object], tuple[type[Unsent], str]] = {
 class Sent:
     """A request whose response is on its way."""
 
-    def __init__(self, future: http.FutureIncomingResponse, shown: str) -> None:
-        self._future, self._shown = future, shown
+    def __init__(self, future: http.FutureIncomingResponse, wanted: Request) -> None:
+        self._future, self._wanted = future, wanted
 
     def finish(self) -> Response:
         """Waits for the whole response; any status is one. Raises `Unsent`."""
-        with self._future, _wait(self._future, self._shown) as response:
+        with self._future, _wait(self._future, self._wanted) as response:
             with response.headers() as fields:
                 pairs = [(name, value.decode("latin-1")) for name, value in fields.entries()]
-            return Response(response.status(), pairs, _read(response, self._shown))
+            return Response(response.status(), pairs, _read(response, self._wanted))
 
 
 def start(wanted: Request) -> Sent:
-    """Sends it. Raises `Unsent`."""
+    """Sends it. Raises `Unsent`, and `TypeError` where a part of it is of another type."""
+    wanted.check()
     request = _request(wanted)
     sent = request.body()
     try:
         future = outgoing_handler.handle(request, _options(wanted.connect_seconds, wanted.read_seconds))
     except Err as error:
-        raise _failure(wanted.shown, error.value) from None
+        raise _failure(wanted, error.value) from None
     _write(sent, wanted.body)
-    return Sent(future, wanted.shown)
+    return Sent(future, wanted)
 
 
 def _request(wanted: Request) -> http.OutgoingRequest:
-    shown = wanted.shown
-    try:
-        parts = urlsplit(wanted.url)
-    except ValueError as error:
-        raise Invalid(f"{shown}: its URL is invalid: {error}") from None
+    shown, parts = wanted.shown, urlsplit(wanted.url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     known: dict[str, http.Scheme] = {"http": http.Scheme_Http(), "https": http.Scheme_Https()}
     scheme = known.get(parts.scheme, http.Scheme_Other(parts.scheme))
@@ -92,7 +90,7 @@ def _request(wanted: Request) -> http.OutgoingRequest:
     try:
         request.set_method(verb() if verb else http.Method_Other(wanted.method))
         request.set_scheme(scheme)
-        request.set_authority(parts.netloc.rpartition("@")[2])
+        request.set_authority(parts.netloc)
         request.set_path_with_query(path)
     except Err:
         raise Invalid(f"{shown}: its URL or its method is invalid") from None
@@ -120,14 +118,18 @@ def _options(connect_seconds: float | None, read_seconds: float | None) -> http.
     options = http.RequestOptions()
     try:
         if connect_seconds is not None:
-            options.set_connect_timeout(int(connect_seconds * NANOS))
+            options.set_connect_timeout(_nanos(connect_seconds))
         if read_seconds is not None:
-            options.set_first_byte_timeout(int(read_seconds * NANOS))
-            options.set_between_bytes_timeout(int(read_seconds * NANOS))
+            options.set_first_byte_timeout(_nanos(read_seconds))
+            options.set_between_bytes_timeout(_nanos(read_seconds))
     except Err:
         # A host that knows no time-outs waits as long as the run lasts.
         pass
     return options
+
+
+def _nanos(seconds: float) -> int:
+    return int(min(seconds, MAX_NANOS // NANOS) * NANOS)
 
 
 def _write(sent: http.OutgoingBody, body: bytes) -> None:
@@ -141,18 +143,18 @@ def _write(sent: http.OutgoingBody, body: bytes) -> None:
         pass
 
 
-def _wait(future: http.FutureIncomingResponse, shown: str) -> http.IncomingResponse:
+def _wait(future: http.FutureIncomingResponse, wanted: Request) -> http.IncomingResponse:
     while (got := future.get()) is None:
         with future.subscribe() as pollable:
             pollable.block()
     if not isinstance(got, Ok):
-        raise Unanswered(f"{shown}: the response was taken twice")
+        raise Unanswered(f"{wanted.shown}: the response was taken twice")
     if not isinstance(got.value, Ok):
-        raise _failure(shown, got.value.value)
+        raise _failure(wanted, got.value.value)
     return got.value.value
 
 
-def _read(response: http.IncomingResponse, shown: str) -> bytes:
+def _read(response: http.IncomingResponse, wanted: Request) -> bytes:
     parts = []
     with response.consume() as body, body.stream() as stream:
         while True:
@@ -163,12 +165,14 @@ def _read(response: http.IncomingResponse, shown: str) -> bytes:
                     return b"".join(parts)
                 with error.value.value as cause:
                     code = http.http_error_code(cause)
-                raise _failure(shown, code) if code else Unanswered(f"{shown}: the connection broke") from None
+                raise _failure(wanted, code) if code else Unanswered(f"{wanted.shown}: the connection broke") from None
 
 
-def _failure(shown: str, code: http.ErrorCode) -> Unsent:
+def _failure(wanted: Request, code: http.ErrorCode) -> Unsent:
     """What is not told apart is the service's failure, under WASI's own name."""
+    if isinstance(code, http.ErrorCode_HttpRequestDenied):
+        return Refused(f"{wanted.shown}: {not_granted(f'http:{_urls.origin(wanted.url)}')}")
     kind, why = _TOLD.get(type(code), (Unanswered, type(code).__name__.removeprefix("ErrorCode_")))
     if isinstance(code, http.ErrorCode_InternalError) and code.value:
         why = code.value
-    return kind(f"{shown}: {why}")
+    return kind(f"{wanted.shown}: {why}")

@@ -6,9 +6,7 @@ each run starts, and nothing can be imported later.
 
 import importlib
 import linecache
-import logging
 import os.path
-import random
 import sys
 import traceback
 from pathlib import Path
@@ -16,10 +14,10 @@ from pathlib import Path
 import wit_world
 from componentize_py_types import Err
 
-from . import log
+from . import _guest, log
 from ._failures import Failures, bare
 from .error import Error
-from ._handler import answer
+from ._handler import answer, why_not_called
 
 _main = importlib.import_module("main")
 _folder = os.path.dirname(os.path.abspath(_main.__file__ or ""))
@@ -29,15 +27,13 @@ class WitWorld(wit_world.WitWorld):
     """What the host calls."""
 
     def handle(self, event: str) -> str:
-        # The image has the seed of the day on which it was built.
-        random.seed()
+        _guest.begin()
         try:
             return answer(_main.handle, event)
         except BaseException as error:
             raise Err(_told(error)) from None
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+            _guest.end()
 
 
 def _own(file: str) -> str | None:
@@ -60,14 +56,10 @@ def _told(error: BaseException) -> str:
 
 
 def _prepare() -> None:
-    """Lines of `print` go out as they end, those of `logging` to the host, and the author's sources are there for tracebacks."""
-    if not callable(getattr(_main, "handle", None)):
-        raise TypeError("main.py has no function `handle`: write `def handle(event: Event) -> Reply`")
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
-    handler = log.Handler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    """Lines go to the host, and the author's sources are there for tracebacks."""
+    if why := why_not_called(getattr(_main, "handle", None)):
+        raise TypeError(f"main.py: {why}: write `def handle(event: Event) -> Reply`")
+    _guest.send_lines()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if file and file.endswith(".py") and (name := _own(os.path.abspath(file))):

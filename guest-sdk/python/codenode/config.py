@@ -31,6 +31,10 @@ class Failed(Error):
 
 def get(key: str) -> str | None:
     """The value of a key, if one is set and granted: a text as it is, and a number, a boolean, a list or an object as JSON. Raises `Failed`."""
+    if not isinstance(key, str):
+        raise TypeError(f"a key is a text, not {type(key).__name__}")
+    if not _host.is_text(key):
+        return None
     try:
         return _host.host.config(key)
     except _host.Refusal as refusal:

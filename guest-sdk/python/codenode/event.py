@@ -73,11 +73,11 @@ class Event:
     have no entries, and keys that have no field here are in `extra`.
     """
 
-    #: The node's system name, such as `ORDER_STATUS`. Since 2023 the platform calls it `step`; both are read.
+    #: The node's system name, such as `ORDER_STATUS`. Since 2023 the platform calls it `step`; where both are there it is `node`, unless that is null.
     node: str = ""
     #: Why the node is asked: `API_INTEGRATION`.
     event: str = ""
-    #: Who is chatting. The platform's Run panel calls it `user_data`; both are read.
+    #: Who is chatting. The platform's Run panel calls it `user_data`; likewise.
     user: User = field(default_factory=User)
     #: How many conversations this one makes for the user.
     conversation_no: int | None = None
@@ -91,6 +91,8 @@ class Event:
     env_variables: Fields = field(default_factory=Fields)
     #: Every other key of the event.
     extra: Fields = field(default_factory=Fields)
+    #: The platform's JSON, all of it, as it was given; empty for an event that was made by hand.
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Event":
@@ -104,17 +106,19 @@ class Event:
     def of(cls, given: Any) -> "Event":
         """Reads the platform's JSON as Python has it: a dict. Raises `Error` if a part that must be an object is something else."""
         event = _object("the event", given)
-        step, user_data = event.pop("step", None), event.pop("user_data", None)
+        node, step = _text(event.pop("node", None)), _text(event.pop("step", None))
+        user, user_data = event.pop("user", None), event.pop("user_data", None)
         return cls(
-            node=_text(event.pop("node", step)) or "",
+            node=(step if node is None else node) or "",
             event=_text(event.pop("event", None)) or "",
-            user=User.of(event.pop("user", user_data)),
+            user=User.of(user_data if user is None else user),
             conversation_no=values.integer(event.pop("conversation_no", None)),
             conversation_details=_object("conversation_details", event.pop("conversation_details", None)),
             user_details=_object("user_details", event.pop("user_details", None)),
             entities=Entities.of(event.pop("entities", None)),
             env_variables=_object("env_variables", event.pop("env_variables", None)),
             extra=event,
+            raw={} if given is None else given,
         )
 
 

@@ -10,18 +10,21 @@ An `Error` that is the service's fault and is not caught breaks the run with the
 """
 
 import json as _json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from . import _host
+from . import _host, _urls
 
 _MAX_SHOWN_CHARS = 200
 
+#: What a parameter of a query can be: one value, several of the same name, or `None`, which leaves it out.
+Parameter = str | int | float | Sequence[str | int | float | None] | None
+
 
 class Error(Exception):
-    """Why there is no response, or not the one that was wanted. Its text never holds the URL's query."""
+    """Why there is no response, or not the one that was wanted. Its text never holds the URL's query, nor a password before its host."""
 
     #: Whether the service is to blame.
     is_of_a_service = False
@@ -105,37 +108,51 @@ class Response:
 class Request:
     """A request that can be sent.
 
-    - `params` are added to the query, escaped; `json` is sent as JSON, `data` as it is.
+    - `params` are added to the query, escaped: a list as several of its name, and `None` not at all. `json` is sent as JSON, `data` as it is.
     - `headers`: `Host` and the headers that frame a message are the host's.
     - `timeout`: how many seconds to wait for the response to begin, and for each part of it. Without, nine tenths of the time that the run has left.
     """
 
     method: str
     url: str
-    params: Mapping[str, object] | None = None
+    params: Mapping[str, Parameter] | None = None
     headers: Mapping[str, str] | None = None
     data: bytes | str = b""
     json: Any = None
     timeout: float | None = None
 
     def send(self) -> Response:
-        """Sends it, and waits for the whole response; any status is one. Raises `Invalid`, `Refused`, `Failed` or `TimedOut`."""
+        """Sends it, and waits for the whole response; any status is one. Raises `Invalid`, `Refused`, `Failed` or `TimedOut`, and `TypeError` where
+        something is of another type."""
         return _finished(self._start())
 
     def full_url(self) -> str:
-        """The URL with the parameters."""
-        if not self.params:
+        """The URL with the parameters, before its fragment if it has one."""
+        given = {name: value for name, value in (self.params or {}).items() if value is not None}
+        query = urlencode({name: _several(value) for name, value in given.items()}, doseq=True, quote_via=quote, safe="")
+        if not query:
             return self.url
-        return self.url + ("&" if "?" in self.url else "?") + urlencode(self.params, quote_via=quote, safe="")
+        url, mark, fragment = self.url.partition("#")
+        between = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+        return f"{url}{between}{query}{mark}{fragment}"
 
     def body(self) -> bytes:
-        """What is sent. Raises `Invalid` if it cannot be JSON."""
-        if self.json is None:
-            return self.data.encode() if isinstance(self.data, str) else self.data
+        """What is sent. Raises `Invalid` if it cannot be JSON, or is no valid text."""
         try:
-            return _json.dumps(self.json, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise Invalid(f"{self.method} {self.url.partition('?')[0]}: its body is no JSON: {error}") from None
+            if self.json is not None:
+                return _json.dumps(self.json, ensure_ascii=False, allow_nan=False).encode()
+            if isinstance(self.data, str):
+                return self.data.encode()
+        except UnicodeEncodeError as error:
+            raise Invalid(f"{self._shown()}: its body is no valid text: {error}") from None
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Invalid(f"{self._shown()}: its body is no JSON: {error}") from None
+        if not isinstance(self.data, bytes | bytearray | memoryview):
+            raise TypeError(f"{self._shown()}: `data` is text or bytes, not {type(self.data).__name__}; `json` takes what is to be JSON")
+        return bytes(self.data)
+
+    def _shown(self) -> str:
+        return f"{self.method} {_urls.bare(self.url)}"
 
     def _start(self) -> "_host.Started | Error":
         try:
@@ -146,11 +163,13 @@ class Request:
             return _host.host.start(request)
         except _host.Unsent as error:
             return _error(error)
+        except UnicodeEncodeError as error:
+            return Invalid(f"{self._shown()}: a parameter is no valid text: {error}")
         except Error as error:
             return error
 
 
-def get(url: str, *, params: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
+def get(url: str, *, params: Mapping[str, Parameter] | None = None, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
     """Gets a URL; see `Request` and `Request.send`."""
     return Request("GET", url, params, headers, timeout=timeout).send()
 
@@ -158,7 +177,7 @@ def get(url: str, *, params: Mapping[str, object] | None = None, headers: Mappin
 def post(
     url: str,
     *,
-    params: Mapping[str, object] | None = None,
+    params: Mapping[str, Parameter] | None = None,
     headers: Mapping[str, str] | None = None,
     data: bytes | str = b"",
     json: Any = None,
@@ -172,6 +191,12 @@ def all(requests: Iterable[Request]) -> list[Response | Error]:
     """Sends all of these at once, and waits for all; what comes of them is in the order of the requests."""
     under_way = [request._start() for request in requests]
     return [_outcome(started) for started in under_way]
+
+
+def _several(value: Parameter) -> Parameter:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        return value
+    return [one for one in value if one is not None]
 
 
 def _finished(started: "_host.Started | Error") -> Response:

@@ -63,7 +63,7 @@ def tenant() -> "Bucket":
 class Bucket:
     """Entries that are kept: values by their keys. A key has 1 to 512 bytes, without NUL and without `?ttl=`; a value up to 256 KiB.
 
-    Whatever this does raises one of the module's `Error`s when it cannot be done.
+    Whatever this does raises one of the module's `Error`s when it cannot be done, and `TypeError` for what is of another type.
     """
 
     def __init__(self, name: str) -> None:
@@ -76,9 +76,12 @@ class Bucket:
 
         Whatever is written without this is kept until it is deleted.
         """
-        kept = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        if time is not None:
-            kept += time if isinstance(time, timedelta) else timedelta(seconds=time)
+        try:
+            kept = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+            if time is not None:
+                kept += time if isinstance(time, timedelta) else timedelta(seconds=time)
+        except (ValueError, OverflowError):
+            raise Invalid(f"kv:{self._name}: an entry is kept for 1 second to 366 days, and this is no such time") from None
         whole = -(-kept // timedelta(seconds=1))
         if not 1 <= whole <= _MAX_SECONDS:
             raise Invalid(f"kv:{self._name}: an entry is kept for 1 second to 366 days, not for {kept}")
@@ -143,6 +146,8 @@ class Bucket:
         """Adds to a number, at once and for good, and gives the sum. What is not there counts as 0. The time of `keep_for` is only for an entry that
         this makes: one that is there keeps its own. Raises `Failed` if the value is no whole number, or the sum does not fit into 64 bits."""
         written = self._written(key)
+        if not isinstance(delta, int):
+            raise TypeError(self._at(key, f"what is added is a whole number, not {type(delta).__name__}"))
         if not -(1 << 63) <= delta < 1 << 63:
             raise self._invalid(key, "what is added does not fit into 64 bits")
         return self._told(key, lambda: self._opened.increment(written, delta))

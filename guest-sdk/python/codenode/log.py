@@ -4,6 +4,7 @@
 """
 
 import logging as _logging
+from collections.abc import Mapping
 from enum import IntEnum
 
 from . import _host
@@ -80,8 +81,27 @@ _LEVELS = (
 
 
 def _say(level: Level, message: object, arguments: tuple[object, ...]) -> None:
-    text = str(message)
-    write(level, "", text % arguments if arguments else text)
+    write(level, "", _filled(message, arguments))
+
+
+def _filled(message: object, arguments: tuple[object, ...]) -> str:
+    """A message with its arguments in their places, as `logging` does it: a lone mapping is for `%(name)s`. What does not fit stands behind it, for no
+    line of a log is worth a run."""
+    try:
+        text = str(message)
+        if not arguments:
+            return text
+        named = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], Mapping) and arguments[0] else None
+        return text % (arguments if named is None else named)
+    except Exception:
+        return " ".join(_as_it_is(part) for part in (message, *arguments))
+
+
+def _as_it_is(part: object) -> str:
+    try:
+        return str(part)
+    except Exception:
+        return f"(a {type(part).__name__} that cannot be shown)"
 
 
 def clean(text: str) -> str:

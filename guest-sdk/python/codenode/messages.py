@@ -3,7 +3,7 @@
 A revision reads them if it is granted `kv:messages`. A key may have a text for each language, and one for every language that has none of its own. For
 `hi-IN` that is the text for `hi-IN`, else the one for `hi`, else the one without a language; the host is asked once for all three.
 
-    text = messages.text("order.on_its_way", event["user"].get("language_code"))
+    text = messages.text("order.on_its_way", event.user.language_code)
     reply = messages.fill(text, order="71")
 """
 
@@ -55,7 +55,7 @@ def open(language: str | None = None) -> Messages:
     return Messages(language)
 
 
-def fill(text: str, **values: object) -> str:
+def fill(text: str, /, **values: object) -> str:
     """Puts values in their places: `{order}` becomes what `order` stands for. A place of another name stays as it is, and nothing is sought in values."""
     return _PLACE.sub(lambda place: str(values.get(place[1], place[0])), text)
 

@@ -1,7 +1,8 @@
 """One-time codes: made, kept for a while, and verified in a few tries, in the node's own bucket (the grant `kv:node`). Whoever makes one sends it.
 
-A try counts at once and for good, so many runs at the same time have no more tries, and one that breaks has not had none. A code is kept only if its run
-replies: one that could not be sent never was.
+A try counts at once and for good, so many runs at the same time have no more tries, and one that breaks has not had none. So is a right code used up:
+of many runs that bring it at the same time one is told so, even if it breaks then. A code is kept only if its run replies: one that could not be sent
+never was.
 
     codes = otp.Codes()
     code = codes.issue(phone)
@@ -12,17 +13,20 @@ replies: one that could not be sent never was.
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from . import kv
 
 _MIN_DIGITS, _MAX_DIGITS = 4, 12
+#: What is kept of a code that was right, for as long as a code is.
+_USED = b""
 
 
 class Kind(Enum):
     """What becomes of a code that somebody typed."""
 
-    #: It is the one that was issued, and is used up now.
+    #: It is the one that was issued, and is used up now, for good.
     RIGHT = "right"
     #: It is not.
     WRONG = "wrong"
@@ -47,12 +51,13 @@ class Verdict:
 
 
 class Codes:
-    """The codes of a node: of so many digits (4 to 12), good for so many seconds (1 second to 366 days) and so many tries.
+    """The codes of a node: of so many digits (4 to 12), good for so long (1 second to 366 days; a number is seconds) and so many tries (at least one).
+    Digits and tries that are out of that are taken for the nearest that are not.
 
     Raises `kv.Refused` without the grant `kv:node`; whatever it does may raise `kv.Error`.
     """
 
-    def __init__(self, *, digits: int = 6, good_for: float = 300, tries: int = 3) -> None:
+    def __init__(self, *, digits: int = 6, good_for: timedelta | float = 300, tries: int = 3) -> None:
         # A code of fewer digits is guessed, and nobody types more of them.
         self._digits = min(max(digits, _MIN_DIGITS), _MAX_DIGITS)
         self._tries = max(1, tries)
@@ -71,10 +76,13 @@ class Codes:
         tries_left = self._tries - self._bucket.increment(f"otp/tries/{to}")
         if tries_left < 0:
             return Verdict(Kind.TOO_MANY_TRIES)
-        code = self._bucket.get(f"otp/code/{to}")
-        if code is None:
-            return Verdict(Kind.NO_CODE)
-        if not hmac.compare_digest(code, typed.strip().encode("utf-8", "replace")):
-            return Verdict(Kind.WRONG, tries_left)
-        self._bucket.delete(f"otp/code/{to}")
-        return Verdict(Kind.RIGHT)
+        kind, given = Kind.NO_CODE, typed.strip().encode("utf-8", "replace")
+
+        def claim(code: bytes | None) -> bytes | None:
+            """Nothing in the place of the right code: a deletion would wait for the reply, and others would find the code meanwhile."""
+            nonlocal kind
+            kind = Kind.NO_CODE if not code else Kind.RIGHT if hmac.compare_digest(code, given) else Kind.WRONG
+            return _USED if kind is Kind.RIGHT else None
+
+        self._bucket.update(f"otp/code/{to}", claim)
+        return Verdict(kind, tries_left if kind is Kind.WRONG else 0)

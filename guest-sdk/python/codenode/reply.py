@@ -35,7 +35,7 @@ class Reply:
         for message in messages:
             if not isinstance(message, str | Element):
                 raise TypeError(f"a message is a text or an element, not {type(message).__name__}; `element.Raw` takes a dict")
-        taken = _OWN.intersection(extra or {})
+        taken = OWN.intersection(extra or {})
         if taken:
             raise ValueError(f"`extra` cannot have {', '.join(sorted(taken))}: a reply has it already")
         self.messages = messages
@@ -62,8 +62,8 @@ class Reply:
         return reply | self.extra
 
     def to_json(self) -> str:
-        """The same as JSON. Raises `Error` if something in it cannot be JSON."""
-        return _json(self.to_dict())
+        """The same as JSON. Raises `Error` if something in it cannot be JSON, or is no valid text."""
+        return valid(_json(self.to_dict()))
 
     def __repr__(self) -> str:
         return f"Reply({self.to_dict()!r})"
@@ -71,10 +71,18 @@ class Reply:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Reply) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # type: ignore[assignment]
+
+#: The keys that a reply has already.
+OWN = {"status", "response", "conversation_details", "user_details"}
 
 
-_OWN = {"status", "response", "conversation_details", "user_details"}
+def valid(text: str) -> str:
+    """The text of a reply, as it is. Raises `Error` if half a surrogate pair is in it, which no host can take."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Error(f"the reply is no valid text: {error}") from None
+    return text
 
 
 def _json(value: Any) -> str:

@@ -22,7 +22,8 @@ from . import _fakes, _host
 from . import http as _http
 from ._failures import Failures
 from .event import Event
-from ._handler import reply_of
+from ._checks import checked
+from ._handler import reply_of, takes_events
 from .log import Level
 from .reply import Reply
 
@@ -49,12 +50,11 @@ def event(
         "event": "API_INTEGRATION",
         "user": {"user_name": "u-1", "full_name": "", "device_platform": 5, **language_code, **(user or {})},
         "entities": {name: _detected(value) for name, value in (entities or {}).items()},
-        "conversation_details": dict(conversation_details or {}),
-        "user_details": dict(user_details or {}),
-        "env_variables": dict(env or {}),
     }
+    more = {"conversation_details": conversation_details, "user_details": user_details, "env_variables": env}
+    given |= {name: dict(details) for name, details in more.items() if details}
     # As JSON, so that a test cannot give what a platform cannot.
-    return Event.parse(json.dumps(given | extra))
+    return Event.parse(json.dumps(given | extra, allow_nan=False))
 
 
 def event_file(path: str | Path) -> Event:
@@ -76,7 +76,7 @@ class Run:
     """What came of running a handler once."""
 
     _reply: Reply | None
-    _error: Exception | None
+    _error: Exception | SystemExit | None
     #: What the handler logged, in order.
     logs: list[Line]
 
@@ -105,23 +105,31 @@ class Run:
         return _FAILURES.line(self._error)
 
 
-def run(handle: Callable[[Event], Any], event: Event) -> Run:
-    """Runs a handler on an event, and keeps what it logs; what it wrote to `codenode.kv` too, if it replies."""
+def run(handle: Callable[[Any], Any], event: Event) -> Run:
+    """Runs a handler on an event, and keeps what it logs; what it wrote to `codenode.kv` too, if it replies. As on a host, a function that
+    `codenode.handler` did not make gets the platform's JSON, and what has no message is no reply."""
     fakes, lines = _ours(), list[tuple[int, str, str]]()
     before, fakes.lines = fakes.lines, lines
     store, reply, failure = fakes.store, None, None
     if store is not None:
         store.pending = {}
     try:
-        reply = reply_of(handle(event))
-        reply.to_json()
-    except Exception as error:
+        given = event if takes_events(handle) else _json_of(event)
+        reply = checked(reply_of(handle(given)))
+    except (Exception, SystemExit) as error:
         reply, failure = None, error
     finally:
         fakes.lines = before
         if store is not None:
             store.end(reply is not None)
     return Run(reply, failure, [Line(Level(level), context, message) for level, context, message in lines])
+
+
+def _json_of(event: Event) -> Any:
+    """A copy, which the handler may change."""
+    if not event.raw:
+        raise TypeError("a handler without `@handler` takes the platform's JSON, which this event does not have: make it with `testing.event`")
+    return json.loads(json.dumps(event.raw))
 
 
 class Keeping:

@@ -1,11 +1,14 @@
 """The shapes in which the platform writes values: bare, or wrapped in `{"value": …}`. What is of another shape is read as `None`, never as an error."""
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import date as Date, time as Time
 from typing import Any
 
 _LARGEST_WHOLE = 1 << 53
+_WHOLE = re.compile("[+-]?[0-9]+")
+_MAX_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +49,26 @@ def text(value: Any) -> str | None:
 
 
 def integer(value: Any) -> int | None:
-    """A whole number, or a text that spells one; bare or wrapped. `2.0` is whole."""
+    """A whole number up to 2^53, beyond which JSON's numbers are not exact, or a text of up to 64 bits that spells one in the digits 0 to 9; bare or
+    wrapped. `2.0` is whole."""
     value = bare(value)
-    if isinstance(value, bool):
+    if isinstance(value, str):
+        text = value.strip()
+        # The length first, for CPython reads no number that is endless.
+        number = int(text) if len(text) <= _MAX_DIGITS and _WHOLE.fullmatch(text) else None
+        return number if number is not None and -(1 << 63) <= number < 1 << 63 else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) <= _LARGEST_WHOLE else None
-    try:
-        return int(value) if isinstance(value, int | str) else None
-    except ValueError:
-        return None
+    is_whole = isinstance(value, int) or value.is_integer()
+    return int(value) if is_whole and abs(value) <= _LARGEST_WHOLE else None
 
 
 def number(value: Any) -> float | None:
     """A finite number, or a text that spells one; bare or wrapped."""
     value = bare(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and (not value.isascii() or "_" in value):
         return None
     try:
         number = float(value)

@@ -1,8 +1,9 @@
 import json
 import unittest
 from datetime import date, time
+from pathlib import Path
 
-from codenode import Detection, Error, Event, Fields, Platform, Range, testing
+from codenode import Detection, Entity, Error, Event, Fields, Platform, Range, testing
 
 
 def entity(value: object) -> Event:
@@ -31,6 +32,17 @@ class Events(unittest.TestCase):
         self.assertEqual(event.user_details.integer("phone_number"), 8_826_755_986)
         self.assertEqual((event.user_details.text("name"), event.user_details.text("phone_number")), ("A", None))
 
+    def test_of_two_names_the_one_with_a_value_counts(self) -> None:
+        for text, node, user in [
+            ('{"node":null,"step":"A","user":null,"user_data":{"user_name":"a"}}', "A", "a"),
+            ('{"step":"A","user_data":{"user_name":"a"},"node":null,"user":null}', "A", "a"),
+            ('{"node":"B","step":"A","user":{"full_name":"b"},"user_data":{"user_name":"a"}}', "B", ""),
+            ('{"step":"A","user_data":{"user_name":"a"},"node":"B","user":{"full_name":"b"}}', "B", ""),
+            ('{"node":"B","step":null,"user":{"user_name":"b"},"user_data":null}', "B", "b"),
+        ]:
+            event = Event.parse(text)
+            self.assertEqual((event.node, event.user.user_name), (node, user), text)
+
     def test_nothing_is_required(self) -> None:
         self.assertEqual(Event.parse("{}"), Event())
 
@@ -54,10 +66,19 @@ class Values(unittest.TestCase):
         assert wrapped is not None
         self.assertEqual((wrapped.text(), wrapped.unit(), wrapped.detection), ("71", "quantity", Detection.MESSAGE))
 
+    def test_values_are_read_as_in_every_other_language(self) -> None:
+        table = json.loads((Path(__file__).parents[3] / "tests/fixtures/values.json").read_text())
+        for value, expected in table["integer"]:
+            self.assertEqual(Entity(value).integer(), expected, value)
+        for value, expected in table["date"]:
+            self.assertEqual(Entity(value).date(), expected and date(*expected), value)
+        for value, expected in table["time"]:
+            self.assertEqual(Entity(value).time(), expected and time(*expected), value)
+
     def test_numbers_are_finite_and_whole_ones_whole(self) -> None:
-        fields = Fields(a=2.0, b=2.5, c=1e30, d="inf", e=True, f=["2"], g="x", h=10**400)
-        self.assertEqual([fields.integer(name) for name in "abcdefg"], [2, None, None, None, None, None, None])
-        self.assertEqual([fields.number(name) for name in "abdefgh"], [2.0, 2.5, None, None, None, None, None])
+        fields = Fields(a=2.0, b=2.5, c=1e30, d="inf", e=True, f=["2"], g="x", h=10**400, i="1_000", j="9" * 5_000)
+        self.assertEqual([fields.integer(name) for name in "abcdefghij"], [2] + [None] * 9)
+        self.assertEqual([fields.number(name) for name in "abdefghij"], [2.0, 2.5] + [None] * 7)
 
     def test_dates_are_those_that_the_calendar_has(self) -> None:
         for value, read in [

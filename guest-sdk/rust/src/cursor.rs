@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
     /// A whole number, or what spells one.
     pub(crate) fn integer(&mut self) -> Option<i64> {
         let json = self.json();
-        json.parse().ok().or_else(|| value::integer(&value_of(json)))
+        json.parse().map_or_else(|_| value::integer(&value_of(json)), value::exact)
     }
 
     pub(crate) fn value(&mut self) -> Result<Value, Error> {
@@ -102,6 +102,11 @@ impl<'a> Cursor<'a> {
             b'"' => Ok(Value::String(self.string()?.into_owned())),
             _ => Ok(value_of(self.json())),
         }
+    }
+
+    /// Whether the value is `null`.
+    pub(crate) fn is_null(&mut self) -> bool {
+        self.peek() == b'n'
     }
 
     /// Where the value stands, to be read later.
@@ -130,7 +135,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Moves behind the value that begins here, however deep it is.
-    fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         let mut depth = 0_usize;
         loop {
             match self.peek() {

@@ -12,11 +12,11 @@ use crate::{Entities, Error, Fields};
 /// list has no entries, and keys that have no field here are in `extra`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
-    /// The node's system name, such as `ORDER_STATUS`. Since 2023 the platform calls it `step`; both are read.
+    /// The node's system name, such as `ORDER_STATUS`. Since 2023 the platform calls it `step`; where both are there it is `node`, unless that is null.
     pub node: String,
     /// Why the node is asked.
     pub event: EventKind,
-    /// Who is chatting. The platform's Run panel calls it `user_data`; both are read.
+    /// Who is chatting. The platform's Run panel calls it `user_data`; likewise.
     pub user: User,
     /// How many conversations this one makes for the user.
     pub conversation_no: Option<i64>,
@@ -46,16 +46,28 @@ impl Event {
     /// Reads JSON whose syntax has been checked.
     pub(crate) fn read(json: String) -> Result<Self, Error> {
         let source = Arc::new(json);
-        let mut event = Self::default();
-        Cursor::new(&source).object(|key, cursor| event.read_entry(key, cursor))?;
+        let (mut event, mut had) = (Self::default(), Had::default());
+        Cursor::new(&source).object(|key, cursor| event.read_entry(key, cursor, &mut had))?;
         Ok(event)
     }
 
-    fn read_entry(&mut self, key: Cow<'_, str>, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+    fn read_entry(&mut self, key: Cow<'_, str>, cursor: &mut Cursor<'_>, had: &mut Had) -> Result<(), Error> {
         match key.as_ref() {
-            "node" | "step" => self.node = cursor.text()?.unwrap_or_default().into_owned(),
+            "node" | "user" | "step" | "user_data" if cursor.is_null() => cursor.skip(),
+            "node" => {
+                self.node = cursor.text()?.unwrap_or_default().into_owned();
+                had.node = true;
+            }
+            "user" => {
+                self.user = User::default();
+                self.user.read(cursor)?;
+                had.user = true;
+            }
+            "step" if had.node => cursor.skip(),
+            "step" => self.node = cursor.text()?.unwrap_or_default().into_owned(),
+            "user_data" if had.user => cursor.skip(),
+            "user_data" => self.user.read(cursor)?,
             "event" => self.event = cursor.text()?.unwrap_or_default().into(),
-            "user" | "user_data" => self.user.read(cursor)?,
             "conversation_no" => self.conversation_no = cursor.integer(),
             "conversation_details" => self.conversation_details.read(cursor)?,
             "user_details" => self.user_details.read(cursor)?,
@@ -65,6 +77,13 @@ impl Event {
         }
         Ok(())
     }
+}
+
+/// Which of the names have come that count before their other ones, in whatever order.
+#[derive(Default)]
+struct Had {
+    node: bool,
+    user: bool,
 }
 
 open_enum! {
@@ -196,6 +215,20 @@ mod tests {
         assert_eq!(event.user_details.integer("phone_number"), Some(8_826_755_986));
         assert_eq!(event.env_variables.text("API"), Some("https://example.com/lead"));
         assert_eq!(event.extra.get("something_new").unwrap()["kept"], true);
+    }
+
+    #[test]
+    fn of_two_names_the_one_with_a_value_counts() {
+        for (json, node, user_name) in [
+            (r#"{"node":null,"step":"A","user":null,"user_data":{"user_name":"a"}}"#, "A", "a"),
+            (r#"{"step":"A","user_data":{"user_name":"a"},"node":null,"user":null}"#, "A", "a"),
+            (r#"{"node":"B","step":"A","user":{"full_name":"b"},"user_data":{"user_name":"a"}}"#, "B", ""),
+            (r#"{"step":"A","user_data":{"user_name":"a"},"node":"B","user":{"full_name":"b"}}"#, "B", ""),
+            (r#"{"node":"B","step":null,"user":{"user_name":"b"},"user_data":null}"#, "B", "b"),
+        ] {
+            let event = Event::parse(json).unwrap();
+            assert_eq!((event.node.as_str(), event.user.user_name.as_str()), (node, user_name), "{json}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Response {
     body: Vec<u8>,
 }
 
-/// Why there is no response, or not the one that was wanted. Its text never holds the URL's query.
+/// Why there is no response, or not the one that was wanted. Its text never holds the URL's query, nor a password before its host.
 ///
 /// Where the service is to blame, a handler that passes it on with `?` breaks with the cause `upstream_failed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,13 +115,17 @@ impl Request {
         Self { method, url, headers: Vec::new(), body: Vec::new(), timeout: None, problem: None }
     }
 
-    /// Adds a parameter to the query, escaped.
+    /// Adds a parameter to the query, escaped, before the URL's fragment if it has one.
     #[must_use]
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.url.push(if self.url.contains('?') { '&' } else { '?' });
+        let fragment = self.url.find('#').map(|at| self.url.split_off(at)).unwrap_or_default();
+        if !self.url.ends_with(['?', '&']) {
+            self.url.push(if self.url.contains('?') { '&' } else { '?' });
+        }
         escape(name, &mut self.url);
         self.url.push('=');
         escape(&value.to_string(), &mut self.url);
+        self.url.push_str(&fragment);
         self
     }
 
@@ -185,15 +189,33 @@ impl Request {
     }
 
     fn ready(self) -> Result<Self, Error> {
-        match &self.problem {
+        let (_, authority, _) = self.parts();
+        let problem = if authority.contains('@') { Some(HOLDS_A_PASSWORD) } else { self.problem.as_deref() };
+        match problem {
             Some(problem) => Err(Error::Invalid(format!("{}: {problem}", self.shown()))),
             None => Ok(self),
         }
     }
 
-    /// For messages: no query, for it may hold what nobody should read.
+    /// For messages: no query, and nobody's name or password, for these are not for everybody to read.
     fn shown(&self) -> String {
-        format!("{} {}", self.method, self.url.split(['?', '#']).next().unwrap_or_default())
+        let (scheme, authority, path) = self.parts();
+        format!("{} {scheme}{}{path}", self.method, authority.rsplit('@').next().unwrap_or_default())
+    }
+
+    /// Where it leads, as a grant has it: `https://api.example.com:8443`.
+    #[cfg(any(target_arch = "wasm32", test))]
+    fn origin(&self) -> String {
+        let (scheme, authority, _) = self.parts();
+        format!("{scheme}{authority}").to_ascii_lowercase()
+    }
+
+    /// Of the URL what stands before its query: `https://`, the authority, and the path.
+    fn parts(&self) -> (&str, &str, &str) {
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
+        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        (scheme, authority, path)
     }
 }
 
@@ -261,6 +283,10 @@ impl Response {
     }
 }
 
+/// Why a URL with a user's name before its host is not sent: what it means is not the same for everybody, and it would be logged by many.
+const HOLDS_A_PASSWORD: &str = "its URL holds a user's name or password: send them in the header \
+    `Authorization`, or leave them to a connection of the tenant's";
+
 /// How an error begins that the host tells from the handler's own, as `codenode:node/code-node` says.
 const UPSTREAM: &str = "upstream: ";
 
@@ -324,6 +350,29 @@ mod tests {
     fn a_query_is_escaped() {
         let request = Request::get("https://a.example/x").query("naïve key", "a&b=c d").query("n", 7);
         assert_eq!(request.url(), "https://a.example/x?na%C3%AFve%20key=a%26b%3Dc%20d&n=7");
+        let request = Request::get("https://a.example/#top?").query("a", 1).query("b", 2);
+        assert_eq!(request.url(), "https://a.example/?a=1&b=2#top?");
+        assert_eq!(Request::get("https://a.example/?").query("a", 1).url(), "https://a.example/?a=1");
+    }
+
+    #[test]
+    fn a_request_is_shown_without_what_is_secret_and_names_its_grant() {
+        for (url, shown, origin) in [
+            ("https://user:pass@A.example/x?token=1", "GET https://A.example/x", "https://user:pass@a.example"),
+            ("https://a.example:8443/users/@me#top", "GET https://a.example:8443/users/@me", "https://a.example:8443"),
+            ("user:pass@a.example/x?y", "GET a.example/x", "user:pass@a.example"),
+            ("http://[::1]?y", "GET http://[::1]", "http://[::1]"),
+        ] {
+            let request = Request::get(url);
+            assert_eq!((request.shown().as_str(), request.origin().as_str()), (shown, origin));
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_never_sent() {
+        let _http = testing::http(|_| Response::new(200));
+        let refused = Request::get("https://user:pass@a.example/x").send().unwrap_err();
+        assert!(matches!(&refused, Error::Invalid(why) if why.starts_with("GET https://a.example/x: its URL holds")));
     }
 
     #[test]

@@ -382,7 +382,7 @@ impl std::error::Error for Error {}
 /// Why the host did not do it.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    NotGranted(&'static str),
+    NotGranted(String),
     Other(String),
 }
 

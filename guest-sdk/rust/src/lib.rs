@@ -54,6 +54,8 @@ mod entity;
 mod error;
 mod event;
 mod fields;
+#[cfg(any(target_arch = "wasm32", test))]
+mod grant;
 mod late;
 mod reply;
 mod value;

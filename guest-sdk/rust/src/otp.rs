@@ -1,8 +1,9 @@
 //! One-time codes: made, kept for a while, and verified in a few tries, in the node's own bucket (the grant `kv:node`). Whoever makes one sends it. The
 //! module is there with the feature `otp`: `codenode = { features = ["otp"], … }`.
 //!
-//! A try counts at once and for good, so many runs at the same time have no more tries, and one that breaks has not had none. A code is kept only if its
-//! run replies: one that could not be sent never was.
+//! A try counts at once and for good, so many runs at the same time have no more tries, and one that breaks has not had none. So is a right code used
+//! up: of many runs that bring it at the same time one is told so, even if it breaks then. A code is kept only if its run replies: one that could not be
+//! sent never was.
 //! ```
 //! use codenode::{Error, Event, Reply, otp};
 //!
@@ -58,7 +59,7 @@ pub struct Codes {
 /// What becomes of a code that somebody typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the one that was issued, and is used up now.
+    /// It is the one that was issued, and is used up now, for good.
     Right,
     /// It is not.
     Wrong {
@@ -122,12 +123,17 @@ impl Codes {
         let Some(tries_left) = u32::try_from(tries).ok().and_then(|tries| self.tries.checked_sub(tries)) else {
             return Ok(Verdict::TooManyTries);
         };
-        let Some(code) = bucket.get(&code_of(to))? else { return Ok(Verdict::NoCode) };
-        if !bool::from(code.ct_eq(typed.trim().as_bytes())) {
-            return Ok(Verdict::Wrong { tries_left });
-        }
-        bucket.delete(&code_of(to))?;
-        Ok(Verdict::Right)
+        let mut verdict = Verdict::NoCode;
+        // Nothing takes the place of the right code: a deletion would wait for the reply, and others would find the code meanwhile.
+        bucket.update(&code_of(to), |code| {
+            verdict = match code {
+                None | Some([]) => Verdict::NoCode,
+                Some(code) if bool::from(code.ct_eq(typed.trim().as_bytes())) => Verdict::Right,
+                Some(_) => Verdict::Wrong { tries_left },
+            };
+            (verdict == Verdict::Right).then(Vec::new)
+        })?;
+        Ok(verdict)
     }
 }
 
@@ -173,6 +179,25 @@ mod tests {
         assert_eq!(codes.verify("a", &format!(" {second}\n")), Ok(Verdict::Right));
         assert_eq!(codes.verify("a", &second), Ok(Verdict::NoCode));
         assert_eq!(codes.verify("b", &other), Ok(Verdict::Right));
+    }
+
+    #[test]
+    fn a_right_code_is_used_up_even_if_the_run_breaks() {
+        let _kv = testing::kv();
+        let codes = codes().unwrap();
+        let code = codes.issue("a").unwrap();
+        let run = testing::run(
+            |_| {
+                assert_eq!(codes.verify("a", &code)?, Verdict::Right);
+                Err("after it was right".into())
+            },
+            testing::event("X"),
+        );
+        assert_eq!(run.error(), "after it was right");
+        assert_eq!(codes.verify("a", &code), Ok(Verdict::NoCode));
+        assert_eq!(codes.verify("a", ""), Ok(Verdict::NoCode));
+        let next = codes.issue("a").unwrap();
+        assert_eq!(codes.verify("a", &next), Ok(Verdict::Right));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! How a detected value is read, whichever of its shapes the platform has sent: bare, or wrapped as `{"value": …}`.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
+
+const YEARS: RangeInclusive<u16> = 1..=9999;
+const LARGEST_WHOLE: u64 = 1 << 53;
 
 /// A day of the calendar, in the platform's object form `{"dd": 23, "mm": 12, "yy": 2019}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,12 +35,13 @@ pub struct Range<'a> {
 }
 
 impl Date {
-    /// A day that the Gregorian calendar has, or none. Months and days count from 1.
+    /// A day that the Gregorian calendar has, of the years 1 to 9999, or none. Months and days count from 1.
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
-        (1..=days_of(year, month)).contains(&day).then_some(Self { year, month, day })
+        let is_one = YEARS.contains(&year) && (1..=days_of(year, month)).contains(&day);
+        is_one.then_some(Self { year, month, day })
     }
 
-    /// The year, as the platform wrote it.
+    /// 1 to 9999.
     pub const fn year(self) -> u16 {
         self.year
     }
@@ -110,10 +116,10 @@ pub(crate) fn text(value: &Value) -> Option<&str> {
     bare(value).as_str()
 }
 
-/// A whole number, or a string that spells one; bare or wrapped.
+/// A whole number up to 2^53, or a string that spells one in the digits 0 to 9; bare or wrapped.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
     match bare(value) {
-        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+        Value::Number(number) => number.as_i64().map_or_else(|| whole(number.as_f64()?), exact),
         Value::String(text) => text.trim().parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
@@ -128,10 +134,18 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// `2.0` is whole. Beyond 2^53 a float no longer tells neighbours apart, so nothing above it counts as a whole number.
+/// Beyond 2^53 a number of JSON is not the same for everybody: a float no longer tells neighbours apart.
+pub(crate) fn exact(number: i64) -> Option<i64> {
+    (number.unsigned_abs() <= LARGEST_WHOLE).then_some(number)
+}
+
+/// `2.0` is whole.
 fn whole(number: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 53 bits fits")]
-    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a number without a fraction; what does not fit is not exact, and is cut to what is not either"
+    )]
+    (number.fract() == 0.0).then_some(number as i64).and_then(exact)
 }
 
 fn days_of(year: u16, month: u8) -> u8 {
@@ -163,6 +177,20 @@ mod tests {
         assert_eq!(number(&json!("2.5")), Some(2.5));
         assert_eq!(number(&json!("inf")), None);
         assert_eq!(number(&json!(["2"])), None);
+    }
+
+    #[test]
+    fn values_are_read_as_in_every_other_language() {
+        let table: Value = serde_json::from_str(include_str!("../../../tests/fixtures/values.json")).unwrap();
+        let read = |kind: &str, read: fn(&Value) -> Value| {
+            for row in table[kind].as_array().unwrap() {
+                assert_eq!(read(&row[0]), row[1], "{kind} {}", row[0]);
+            }
+        };
+        read("integer", |value| json!(integer(value)));
+        read("date", |value| json!(Date::read(value).map(|date| (date.year(), date.month(), date.day()))));
+        read("time", |value| json!(Time::read(value).map(|time| (time.hour(), time.minute()))));
+        assert_eq!((integer(&json!(1_i64 << 53)), integer(&json!((1_i64 << 53) + 1))), (Some(1 << 53), None));
     }
 
     #[test]

@@ -18,13 +18,13 @@ class WitWorld(wit_world.WitWorld):
         try:
             return program.build(source)
         except Failed as failed:
-            raise Err(str(failed)) from None
+            raise Err(log.clean(str(failed))) from None
 
     def run(self, program: bytes, event: str, context: str) -> str:
         try:
             return handler.run(program, event, context)
         except Failed as failed:
-            raise Err(str(failed)) from None
+            raise Err(log.clean(str(failed))) from None
 
 
-image.prepare(log.Handler())
+image.prepare()

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import unittest
+from pathlib import Path
 
 import host
 import service
@@ -43,6 +44,19 @@ class Compile(Case):
 
     def test_nothing_of_the_handler_runs(self) -> None:
         self.assertIsInstance(RUNNER.compile("for (;;) {}"), bytes)
+
+
+class Example(Case):
+    def test_it_takes_both_shapes_of_a_value(self) -> None:
+        source = (Path(__file__).parents[3] / "examples/price-javascript/main.js").read_text()
+        for value, said in [
+            ("speaker", "The price of the speaker is ₹1500."),
+            ({"value": "speaker", "unit": "quantity"}, "The price of the speaker is ₹1500."),
+            ({"dd": 1, "mm": 2}, "Sorry, we don't sell that."),
+            (None, "Sorry, we don't sell that."),
+        ]:
+            event = {"entities": {"product_name": [{"detection": "message", "original_text": "", "entity_value": value}]}}
+            self.assertEqual(run(source, event)["response"], [said])
 
 
 class Events(Case):

@@ -271,6 +271,25 @@ def handle(event):
         ]:
             self.assert_breaks(f"from codenode import kv\ndef main(e, c): {call}", f"main.py:2 in main: {error}", world)
 
+    def test_a_code_is_right_once(self) -> None:
+        setup = "from codenode import otp\ncodes = otp.Codes()\ncode = codes.issue('a')"
+        self.assertEqual(value_of("[codes.verify('a', typed).kind.value for typed in ('no', code, code)]", setup), ["wrong", "right", "no code"])
+
+    def test_what_no_host_can_take_is_an_exception_and_no_trap(self) -> None:
+        for call, error in [
+            ("http.get('https://a.example/x?y=1', timeout=-1)", "Invalid: GET https://a.example/x: its timeout is -1 seconds: give more than 0, or none to wait as long as the run may"),
+            ("http.post('https://a.example/', data='\\ud800')", "Invalid: POST https://a.example/: its body is no valid text: 'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed"),
+            ("http.get('https://a.example/\\ud800')", "Invalid: the URL or the method of a request is no valid text"),
+            ("http.get('https://a.example/', headers={'n': 5})", "TypeError: GET https://a.example/: the header 'n' is a text, not int"),
+            ("kv.node().increment('n', 1.5)", "TypeError: kv:node n: what is added is a whole number, not float"),
+            ("config.get(5)", "TypeError: a key is a text, not int"),
+            ("log.error('\\ud800'), config.text('\\ud800')", "Missing: ? is not set, or not granted: `codenode config set ? VALUE`, and grant `config`; for a secret `--secret`, and `secret:?`"),
+            ("codenode.Reply('a').x", "AttributeError: 'Reply' object has no attribute 'x'"),
+        ]:
+            self.assert_breaks(f"import codenode; from codenode import config, http, kv, log\ndef main(e, c): {call}", f"main.py:2 in main: {error}")
+        with self.assertRaisesRegex(Broken, "^the handler answered with the statusCode 500: \\?$"):
+            RUNNER.run("def main(e, c): return {'statusCode': 500, 'body': '\\ud800'}")
+
     def test_messages_are_found_by_language(self) -> None:
         world = World()
         world.buckets["messages"] = {"late": "Order {order} is late.".encode(), "late/hi": "ऑर्डर {order}".encode()}
@@ -311,6 +330,8 @@ class Requests(Case):
         self.assertEqual(json.loads(told["body"]), {"a": "ü"})
         self.assertEqual(told["headers"]["authorization"], "Basic dXNlcjpwYXNz")
         self.assertEqual(told["headers"]["content-type"], "application/json")
+        told = self.answer("requests.get(URL.replace('://', '://user:pass@')).json()")
+        self.assertEqual(told["headers"]["authorization"], "Basic dXNlcjpwYXNz")
         told = self.answer("requests.put(URL, data=iter([b'a' * 5000, b'b'])).json()")
         self.assertEqual((told["method"], len(told["body"]), told["headers"]["content-length"]), ("PUT", 5_001, "5001"))
 
@@ -332,10 +353,29 @@ class Requests(Case):
             ("requests.get('http://127.0.0.1:1/x?key=1')", "upstream: main.py:4 in main: ConnectionError: GET http://127.0.0.1:1/x: nobody listens there"),
             ("urllib.request.urlopen(URL + '/503')", "upstream: main.py:4 in main: HTTPError: HTTP Error 503: Service Unavailable"),
             ("urllib.request.urlopen('http://127.0.0.1:1/')", "upstream: main.py:4 in main: URLError: <urlopen error GET http://127.0.0.1:1/: nobody listens there>"),
+            ("requests.get(URL.replace('://', '://user:secret@') + '/404').raise_for_status()", f"main.py:4 in main: HTTPError: 404 Client Error: Not Found for url: {SERVICE}/404"),
+            ("requests.get('http://user:secret@127.0.0.1:1/')", "upstream: main.py:4 in main: ConnectionError: GET http://127.0.0.1:1/: nobody listens there"),
+            ("requests.get('a.example/x?token=secret')", "main.py:4 in main: MissingSchema: Invalid URL 'a.example/x': No scheme supplied. Perhaps you meant https://a.example/x"),
+            ("requests.get('ftp://h/x?token=secret')", "main.py:4 in main: InvalidSchema: No connection adapters were found for 'ftp://h/x'"),
             ("requests.get(URL, headers={'Host': 'a'})", f"main.py:4 in main: InvalidURL: GET {SERVICE}/: the header Host is set by the host"),
         ]:
             with self.subTest(call):
-                self.assert_breaks(main + call, error)
+                world = World()
+                self.assert_breaks(main + call, error, world)
+                self.assertFalse([line for line in world.lines("critical") if "Error: " in line and ("secret" in line or "key=" in line)])
+
+    def test_advice_on_a_key_is_given_where_one_was_asked_for(self) -> None:
+        for wrong, error in [
+            ("event['entities']['product']", "KeyError: 'product': did you mean 'product_name'?"),
+            ("codenode.Event.of(event).entities['product']", "KeyError: 'product': did you mean 'product_name'?"),
+            ("zoneinfo.ZoneInfo('Asia/Calcuta')", "ZoneInfoNotFoundError: 'No time zone found with key Asia/Calcuta'"),
+            ("pytz.timezone('Asia/Calcuta')", "UnknownTimeZoneError: 'Asia/Calcuta'"),
+            ("set().remove('x')", "KeyError: 'x'"),
+        ]:
+            source = f"import codenode, pytz, zoneinfo\ndef handle(event):\n    return {wrong}\n"
+            with self.assertRaises(Broken) as broken:
+                RUNNER.run(source, {"entities": {"product_name": []}})
+            self.assertEqual(str(broken.exception), f"main.py:3 in handle: {error}")
 
 
 if __name__ == "__main__":

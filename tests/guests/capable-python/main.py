@@ -66,10 +66,15 @@ def roll(event: Event) -> Reply:
     return Reply(str(random.random()))
 
 
+def halve(event: Event) -> Reply:
+    """Half a character, which no host can take."""
+    return Reply("\ud83d")
+
+
 def break_off(event: Event) -> Reply:
     return shop.share(1, 0)
 
 
 WAYS: dict[str, Callable[[Event], Reply]] = {
-    way.__name__: way for way in (keep, refuse, say, know, write, ask, depend, code, roll, break_off)
+    way.__name__: way for way in (keep, refuse, say, know, write, ask, depend, code, roll, halve, break_off)
 }

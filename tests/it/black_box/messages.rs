@@ -102,7 +102,8 @@ fn the_sdk_says_what_is_nearest_to_a_language_in_one_call_of_the_hosts() {
     let missing = results(&server.send("keeper", &plan(&json!([say("b", json!("de"))]))));
     assert!(missing[0]["ok"]["none"].as_str().unwrap().contains("codenode message set b TEXT"), "{missing:?}");
     let refused = results(&server.send("bare", &plan(&json!([say("a", Value::Null)]))));
-    assert_eq!(refused[0]["ok"]["none"], "kv:messages: it is not granted to this node");
+    let mend = "grants = [\"kv:messages\"] in node.toml, or --grant kv:messages";
+    assert_eq!(refused[0]["ok"]["none"], format!("kv:messages: it is not granted to this node: {mend}"));
 }
 
 #[test]

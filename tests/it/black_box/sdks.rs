@@ -87,6 +87,13 @@ fn everything_that_is_granted_works_from_python() {
     );
     assert!(log.contains("return Reply(str(whole // parts))") && log.contains("main.py"), "{log}");
     assert!(!log.contains("codenode/"), "only the author's own lines: {log}");
+    deploy(&shell, "BARE", "capable-py", "");
+    let grant = format!("grants = [\"http:http://{}\"] in node.toml", service.address);
+    let refused = said(&server, "BARE", &asking("ask", &service));
+    assert!(refused.starts_with("GET http://") && refused.contains(&grant) && !refused.contains("id="), "{refused}");
+    let (cause, detail, _) = broken(&server, &asking("halve", &service));
+    assert_eq!(cause, "exception");
+    assert!(detail.starts_with("the reply is no valid text: "), "{detail}");
     let (cause, detail, _) = broken(&server, &asking("depend", &service));
     assert_eq!(cause, "upstream_failed");
     assert!(detail.ends_with("Status: the service answered with status 503: closed"), "{detail}");

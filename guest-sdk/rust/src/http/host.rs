@@ -8,6 +8,7 @@ use wasip2::http::types::{
 use wasip2::io::streams::StreamError;
 
 use super::{Error, Request, Response};
+use crate::grant;
 
 /// `wasi:io` takes no more in one blocking write.
 const WRITE_BYTES: usize = 4096;
@@ -16,12 +17,11 @@ const READ_BYTES: u64 = 64 << 10;
 /// A request that is under way.
 pub(super) struct Started {
     future: FutureIncomingResponse,
-    shown: String,
+    request: Request,
 }
 
 pub(super) fn start(request: Request) -> Result<Started, Error> {
-    let shown = request.shown();
-    let invalid = |why: String| Error::Invalid(format!("{shown}: {why}"));
+    let invalid = |why: String| Error::Invalid(format!("{}: {why}", request.shown()));
     let (scheme, rest) = request.url.split_once("://").ok_or_else(|| invalid("its URL has no scheme".to_owned()))?;
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let path = path.split('#').next().unwrap_or_default();
@@ -45,23 +45,23 @@ pub(super) fn start(request: Request) -> Result<Started, Error> {
         let _ = options.set_between_bytes_timeout(nanos);
         options
     });
-    let future = outgoing_handler::handle(outgoing, options).map_err(|code| error(&shown, &code))?;
+    let future = outgoing_handler::handle(outgoing, options).map_err(|code| error(&request, &code))?;
     send_body(body, &request.body);
-    Ok(Started { future, shown })
+    Ok(Started { future, request })
 }
 
 pub(super) fn finish(started: Started) -> Result<Response, Error> {
-    let Started { future, shown } = started;
+    let Started { future, request } = started;
     let response = loop {
         match future.get() {
             Some(Ok(Ok(response))) => break response,
-            Some(Ok(Err(code))) => return Err(error(&shown, &code)),
-            Some(Err(())) => return Err(Error::Failed(format!("{shown}: the response was taken twice"))),
+            Some(Ok(Err(code))) => return Err(error(&request, &code)),
+            Some(Err(())) => return Err(Error::Failed(format!("{}: the response was taken twice", request.shown()))),
             None => future.subscribe().block(),
         }
     };
     let (status, headers) = (response.status(), response.headers().entries());
-    let body = receive_body(&response, &shown)?;
+    let body = receive_body(&response, &request)?;
     Ok(Response { status, headers, body })
 }
 
@@ -100,8 +100,8 @@ fn send_body(body: OutgoingBody, bytes: &[u8]) {
     let _ = OutgoingBody::finish(body, None);
 }
 
-fn receive_body(response: &IncomingResponse, shown: &str) -> Result<Vec<u8>, Error> {
-    let broken = |why: &str| Error::Failed(format!("{shown}: {why}"));
+fn receive_body(response: &IncomingResponse, request: &Request) -> Result<Vec<u8>, Error> {
+    let broken = |why: &str| Error::Failed(format!("{}: {why}", request.shown()));
     let body: IncomingBody = response.consume().map_err(|()| broken("the response was read twice"))?;
     let stream = body.stream().map_err(|()| broken("the response was read twice"))?;
     let mut bytes = Vec::new();
@@ -111,7 +111,7 @@ fn receive_body(response: &IncomingResponse, shown: &str) -> Result<Vec<u8>, Err
             Err(StreamError::Closed) => return Ok(bytes),
             Err(StreamError::LastOperationFailed(why)) => {
                 return Err(match http_error_code(&why) {
-                    Some(code) => error(shown, &code),
+                    Some(code) => error(request, &code),
                     None => broken("the connection broke"),
                 });
             }
@@ -123,10 +123,12 @@ fn receive_body(response: &IncomingResponse, shown: &str) -> Result<Vec<u8>, Err
     clippy::wildcard_enum_match_arm,
     reason = "what is not told apart here is the service's failure, under WASI's own name"
 )]
-fn error(shown: &str, code: &ErrorCode) -> Error {
-    let because = |why: &str| format!("{shown}: {why}");
+fn error(request: &Request, code: &ErrorCode) -> Error {
+    let because = |why: &str| format!("{}: {why}", request.shown());
     match code {
-        ErrorCode::HttpRequestDenied => Error::Refused(because("it is not granted to this node")),
+        ErrorCode::HttpRequestDenied => {
+            Error::Refused(because(&grant::missing(format_args!("http:{}", request.origin()))))
+        }
         ErrorCode::DestinationIpProhibited => Error::Refused(because("its address is not public")),
         ErrorCode::HttpRequestMethodInvalid => Error::Invalid(because("its method is not served")),
         ErrorCode::HttpRequestUriInvalid => Error::Invalid(because("its URL is invalid")),

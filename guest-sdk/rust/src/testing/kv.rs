@@ -161,7 +161,7 @@ impl Entry {
 /// What [`kv`](crate::kv) asks where there is no host.
 pub(crate) mod kept {
     use super::super::messages;
-    use super::{Place, Refusal, Store, with_store};
+    use super::{Place, Refusal, Store, not_granted, with_store};
     use crate::messages::BUCKET;
 
     const NO_MESSAGES: &str =
@@ -182,7 +182,7 @@ pub(crate) mod kept {
     impl Opened {
         pub(crate) fn open(bucket: &'static str) -> Result<Self, Refusal> {
             if bucket == BUCKET {
-                return if messages::are_granted() { Ok(Self(bucket)) } else { Err(Refusal::NotGranted(NO_MESSAGES)) };
+                return if messages::are_granted() { Ok(Self(bucket)) } else { Err(not_granted(NO_MESSAGES)) };
             }
             with_store(|_| Self(bucket))
         }
@@ -255,13 +255,17 @@ pub(crate) mod kept {
 
 fn with_store<T>(work: impl FnOnce(&mut Store) -> T) -> Result<T, Refusal> {
     const NONE: &str = "nothing is granted in a unit test; keep entries with `codenode::testing::kv`";
-    STORE.with_borrow_mut(|store| store.as_mut().map(work)).ok_or(Refusal::NotGranted(NONE))
+    STORE.with_borrow_mut(|store| store.as_mut().map(work)).ok_or_else(|| not_granted(NONE))
 }
 
 /// The number that a value is the text of; not `007`, for what was written is what is read.
 fn number(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     text.parse().ok().filter(|number: &i64| number.to_string() == text)
+}
+
+fn not_granted(why: &str) -> Refusal {
+    Refusal::NotGranted(why.to_owned())
 }
 
 fn other(why: &str) -> Refusal {

@@ -18,6 +18,7 @@
 //! ```
 
 mod build;
+mod check;
 #[cfg(feature = "config")]
 mod config;
 mod http;

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 
 use super::build::fail;
+use super::check::checked;
 #[cfg(feature = "kv")]
 use super::kv::Writing;
 use crate::log::Level;
@@ -24,15 +25,15 @@ pub struct Run {
     logs: Vec<Line>,
 }
 
-/// Runs a handler on an event, on this thread, and keeps what it logs; what it wrote to `codenode::kv` too, if it replies. A panic goes on to the
-/// caller.
+/// Runs a handler on an event, on this thread, and keeps what it logs; what it wrote to `codenode::kv` too, if it replies. As on a host, what has
+/// no message is no reply. A panic goes on to the caller.
 #[track_caller]
 pub fn run(handler: impl FnOnce(Event) -> Result<Reply, Error>, event: impl Into<Event>) -> Run {
     let event = event.into();
     let _capture = Capture::start();
     #[cfg(feature = "kv")]
     let writing = Writing::start();
-    let result = handler(event);
+    let result = handler(event).and_then(checked);
     #[cfg(feature = "kv")]
     if result.is_ok() {
         writing.keep();
@@ -65,7 +66,7 @@ impl Run {
     /// The reply as the host would read it.
     ///
     /// # Panics
-    /// The handler gave an error, or its raw reply is not JSON.
+    /// The handler gave an error.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         match serde_json::from_str(&self.reply().to_json()) {
@@ -139,6 +140,18 @@ mod tests {
         let line = |level, message: &str| Line { level, context: module_path!().into(), message: message.into() };
         assert_eq!(greeted.logs(), [line(Level::Info, "asked by आशा"), line(Level::Warn, "slow")]);
         assert_eq!(run(handler, testing::event("HELLO")).error(), "no greeting");
+    }
+
+    #[cfg(feature = "kv")]
+    #[test]
+    fn what_the_host_would_not_take_is_no_reply_and_keeps_nothing() {
+        let _kv = testing::kv();
+        let handler = |_| {
+            crate::kv::node()?.set("a", "x")?;
+            Ok(Reply::empty())
+        };
+        assert_eq!(run(handler, Event::default()).error(), "the reply has no message: `response` is an empty list");
+        assert_eq!(crate::kv::node().unwrap().get("a").unwrap(), None);
     }
 
     #[test]

@@ -4,16 +4,15 @@ import asyncio
 import base64
 import inspect
 import json
-import os
-import random
 import sys
 import time
 from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
-from codenode import Error, Reply, log
-from codenode._handler import kind as _kind
+from codenode import Error, Reply, _guest, log
+from codenode._handler import kind as _kind, takes_events
+from codenode.reply import valid
 
 from . import program as programs
 from .context import Context
@@ -28,8 +27,7 @@ _EXPECTED = 'return {"statusCode": 200, "body": json.dumps(reply)} or the reply 
 def run(program: bytes, event: str, context: str) -> str:
     """The reply's JSON. Raises `Failed` with the one line that says why there is none; the traceback is in the log by then."""
     loaded, settings = programs.load(program), Context(context)
-    # By itself it would ask for 2,496 bytes, and take ten times as long.
-    random.seed(int.from_bytes(os.urandom(32)))
+    _guest.begin()
     try:
         module = _module(loaded)
         name, handler = _find(module)
@@ -42,8 +40,7 @@ def run(program: bytes, event: str, context: str) -> str:
     except BaseException as error:
         raise Failed(_logged(error)) from None
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _guest.end()
 
 
 def _module(loaded: programs.Program) -> ModuleType:
@@ -69,9 +66,12 @@ _SHAPES = {"main": "main(event, context)", "handle": "handle(event)"}
 
 
 def _call(name: str, handler: Callable[..., Any], event: str, context: Context) -> Any:
-    first = proxy_event(event, context) if name == "main" else json.loads(event)
+    # What `codenode.handler` made takes an `Event`, whatever it is called; what else it takes, its author's function says.
+    is_of_events = takes_events(handler)
+    function = inspect.unwrap(handler) if is_of_events else handler
+    first = json.loads(event) if name == "handle" or is_of_events else proxy_event(event, context)
     usual, other = ((first, context), (first,)) if name == "main" else ((first,), (first, context))
-    if _takes(handler, len(usual)):
+    if _takes(function, len(usual)):
         return handler(*usual)
     try:
         signature = inspect.signature(handler)
@@ -161,11 +161,7 @@ def _text(reply: Any) -> str:
             reply = json.dumps(reply, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise Failed(f"the reply cannot be JSON: {' '.join(str(error).split())}") from None
-    try:
-        reply.encode()
-    except UnicodeEncodeError as error:
-        raise Failed(f"the reply is no valid text: {error}") from None
-    return reply
+    return valid(reply)
 
 
 def _logged(error: BaseException) -> str:

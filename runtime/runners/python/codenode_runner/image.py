@@ -11,7 +11,6 @@ import importlib
 import io
 import json
 import linecache
-import logging
 import pkgutil
 import re
 import socket
@@ -42,6 +41,7 @@ import six
 import six.moves.urllib.parse
 
 import codenode
+from codenode import _guest
 from codenode_runner import handler, program
 from codenode_runner.loop import Loop
 from codenode_runner.transport import Adapter, Opener
@@ -69,13 +69,13 @@ def main(event, context):
 '''
 
 
-def prepare(log_handler: logging.Handler) -> None:
+def prepare() -> None:
     """Makes everything ready. The image is taken after this."""
     _import_the_standard_library()
     _import_encodings()
     _keep_time_zones()
     _replace_sockets()
-    _send_logs(log_handler)
+    _guest.send_lines()
     _exercise()
     _forget_the_file_system()
     _settle_memory()
@@ -156,14 +156,6 @@ def _replace_sockets() -> None:
 
     for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo"):
         setattr(socket, name, no_address)
-
-
-def _send_logs(log_handler: logging.Handler) -> None:
-    """Lines of `print` go out as they end. The root logger has a handler as in AWS Lambda, but at `INFO`."""
-    log_handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[log_handler])
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="replace")
 
 
 def _exercise() -> None:

@@ -39,7 +39,8 @@ class Adapter(requests.adapters.HTTPAdapter):
         if body and "Content-Length" not in request.headers:
             headers.append(("Content-Length", str(len(body))))
         try:
-            wanted = _host.Request(request.method or "GET", request.url or "", headers, body, connect, read)
+            # A name and a password before the host are in a header by now.
+            wanted = _host.Request(request.method or "GET", requests.utils.urldefragauth(request.url or ""), headers, body, connect, read)
             answer = _host.host.start(wanted).finish()
         except _host.Invalid as error:
             raise requests.exceptions.InvalidURL(str(error), request=request) from None

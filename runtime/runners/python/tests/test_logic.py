@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from pathlib import Path
 
 from . import fakes  # First: it finds what the others import.
 from codenode import _failures, log, messages
@@ -29,6 +30,35 @@ class Program(unittest.TestCase):
         self.assertEqual((line, caret), ("     x = 'a", "         ^"))
 
 
+class Events(unittest.TestCase):
+    def test_a_handler_of_the_sdk_gets_an_event_whatever_it_is_called(self) -> None:
+        for parameters, said in [
+            ("def handle(event)", "event.node"),
+            ("def handle(event, context)", "event.node + context.aws_request_id"),
+            ("def main(event)", "event.node"),
+            ("def main(event, context)", "event.node + context.aws_request_id"),
+            ("async def main(event, context=None)", "event.node + context.aws_request_id"),
+        ]:
+            with self.subTest(parameters):
+                told = run(f"import codenode\n@codenode.handler\n{parameters}:\n    return codenode.Reply({said})\n")
+                self.assertEqual(json.loads(told)["response"], ["ORDER" + ("run-1" if "context" in said else "")])
+        with self.assertRaises(Failed) as broken:
+            run("import codenode\n@codenode.handler\ndef handle(event, context, more): pass\n")
+        self.assertEqual(str(broken.exception), "main.py: handle takes (event, context, more): write `def handle(event)`")
+
+    def test_the_example_takes_both_shapes_of_a_value(self) -> None:
+        example = (Path(__file__).parents[4] / "examples/price-python/main.py").read_text()
+        for value, said in [
+            ("speaker", "The price of the speaker is ₹1500."),
+            ({"value": "speaker", "unit": "quantity"}, "The price of the speaker is ₹1500."),
+            ({"dd": 1, "mm": 2}, "Sorry, we don't sell that."),
+            ({"value": ["speaker"]}, "Sorry, we don't sell that."),
+        ]:
+            entities = {"product_name": [{"detection": "message", "original_text": "", "entity_value": value}]}
+            self.assertEqual(json.loads(run(example, json.dumps({"entities": entities})))["response"], [said])
+        self.assertEqual(json.loads(run(example, '{"entities": {}}'))["status"], False)
+
+
 class Reply(unittest.TestCase):
     def test_each_shape_that_is_taken(self) -> None:
         for returned, reply in [
@@ -54,6 +84,7 @@ class Reply(unittest.TestCase):
             ('{"statusCode": 502, "body": "a\\nb"}', "the handler answered with the statusCode 502: a b"),
             ('{"statusCode": True, "body": "{}"}', "the handler answered with the statusCode True: {}"),
             ('{"a": {1}}', "the reply cannot be JSON: Object of type set is not JSON serializable"),
+            ('{"body": "\\ud800"}', "the reply is no valid text: 'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed"),
         ]:
             with self.subTest(returned), self.assertRaises(Failed) as broken:
                 run(f"def main(event, context):\n    return {returned}\n")
