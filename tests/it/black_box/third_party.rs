@@ -45,6 +45,7 @@ fn programs_that_hand_their_input_on_reply_what_the_event_says() {
     canon: {"code":3,"response":["नमस्ते 😊 \"71\""],"status":true}
     jaq: {"code":3,"response":["नमस्ते 😊 \"71\""],"status":true}
     jsonice: {"code":3,"response":["नमस्ते 😊 \"71\""],"status":true}
+    jsonxf: {"code":3,"response":["नमस्ते 😊 \"71\""],"status":true}
     pjs: {"code":3,"response":["नमस्ते 😊 \"71\""],"status":true}
     yj: {"code":3,"response":["नमस्ते 😊 \"71\""],"status":true}
     exit_code: exit: it exited with code 3
@@ -62,6 +63,7 @@ fn programs_whose_output_is_no_reply_are_told_why() {
     canon: reply_empty: the reply has no message: `response` is absent
     jaq: reply_empty: the reply has no message: `response` is absent
     jsonice: reply_empty: the reply has no message: `response` is absent
+    jsonxf: reply_empty: the reply has no message: `response` is absent
     pjs: reply_empty: the reply has no message: `response` is absent
     yj: reply_empty: the reply has no message: `response` is absent
     exit_code: trap: wasm `unreachable` instruction executed
@@ -71,5 +73,5 @@ fn programs_whose_output_is_no_reply_are_told_why() {
     ");
     let wrong = json!({ "code": 0, "response": "no list" });
     let told = told(&server, wrong.to_string().as_bytes());
-    assert_eq!(told.matches("reply_wrong_shape: ").count(), 7, "{told}");
+    assert_eq!(told.matches("reply_wrong_shape: ").count(), 8, "{told}");
 }
