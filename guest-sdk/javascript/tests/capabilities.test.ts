@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { config, kv, messages, otp, Reply, type Event } from "codenode";
+import { config, handler, kv, messages, otp, Reply, type Event } from "codenode";
 import * as testing from "codenode/testing";
+import { host, runOn } from "../dist/host.js";
 import { decoded, encoded } from "../dist/text.js";
 
 const refused = (reason: kv.Reason, why: RegExp) => (error: unknown) => error instanceof kv.KvError && error.reason === reason && why.test(error.message);
@@ -83,6 +84,57 @@ test("a code is right once and has few tries", (t) => {
   const next = codes.issue("a");
   kept.advance(60);
   assert.equal(codes.verify("a", next).kind, "no code");
+});
+
+test("a code that was right is used up at once, whatever becomes of the run", (t) => {
+  const kept = testing.kv();
+  t.after(kept.end);
+  const codes = new otp.Codes({ goodFor: 60 });
+  const code = codes.issue("a");
+  const handle = handler(() => {
+    if (codes.verify("a", code).kind === "right") throw new Error("the shop does not answer");
+    return new Reply("no code");
+  });
+  assert.match(testing.run(handle, testing.event("X")).error, /the shop does not answer/);
+  assert.equal(codes.verify("a", code).kind, "no code");
+  assert.equal(codes.verify("a", "").kind, "no code");
+  kept.advance(60);
+  assert.deepEqual([...kv.node().keys()], []);
+});
+
+test("of two who type a code at the same time one is right", (t) => {
+  t.after(testing.kv().end);
+  const one = new otp.Codes();
+  const code = one.issue("a");
+  const before = host();
+  t.after(() => runOn(before));
+  let others: string | undefined;
+  // The other one comes between this one's look at the code and its answer.
+  runOn({
+    ...before,
+    open: (name) => {
+      const bucket = before.open(name);
+      return {
+        ...bucket,
+        see: (key) => {
+          const seen = bucket.see(key);
+          others ??= one.verify("a", code).kind;
+          return seen;
+        },
+      };
+    },
+  });
+  assert.equal(new otp.Codes().verify("a", code).kind, "no code");
+  assert.equal(others, "right");
+});
+
+test("a number of tries or of digits that is none is refused", (t) => {
+  t.after(testing.kv().end);
+  for (const tries of [Number(undefined), 2.5, Infinity, "3" as never]) {
+    assert.throws(() => new otp.Codes({ tries }), refused("invalid", /otp: tries is a whole number, not /));
+  }
+  assert.throws(() => new otp.Codes({ digits: NaN }), refused("invalid", /otp: digits is a whole number, not NaN/));
+  assert.match(new otp.Codes({ digits: 99 }).issue("a"), /^\d{12}$/u);
 });
 
 test("nothing is granted unless a test grants it", () => {
