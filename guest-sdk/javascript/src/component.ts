@@ -11,6 +11,7 @@ import { installGlobals } from "./globals.js";
 import { runOn, type OpenBucket, type Seen } from "./host.js";
 import { replaceRandom } from "./randomness.js";
 import { reasonOf, told } from "./refusals.js";
+import { wellFormed } from "./text.js";
 
 export * from "./index.js";
 export { exported } from "./handler.js";
@@ -57,8 +58,9 @@ function seen(cas: atomics.Cas): Seen {
 }
 
 runOn({
-  log: (level, message) => log(level, "", message),
-  config: (key) => told(() => values.get(key)) ?? undefined,
+  // QuickJS, as componentize-qjs binds it, traps on half of a surrogate pair.
+  log: (level, context, message) => log(level, wellFormed(context), wellFormed(message)),
+  config: (key) => told(() => values.get(wellFormed(key))) ?? undefined,
   allConfig: () => told(() => values.getAll()),
   open: (bucket) => opened(told(() => store.open(bucket), `kv:${bucket}`)),
   randomBytes: (count) => getRandomBytes(whole(count)),

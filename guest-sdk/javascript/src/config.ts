@@ -2,6 +2,7 @@
 // is no secret, and `secret:KEY` for each secret. The host is asked each time, so a change is seen by the next question.
 
 import { host } from "./host.js";
+import { messageOf } from "./shown.js";
 
 /** There is no such value, or none of this form. */
 export class ConfigError extends Error {
@@ -28,7 +29,7 @@ export function read(key: string): unknown {
   try {
     return value === undefined ? undefined : JSON.parse(value);
   } catch (error) {
-    throw new ConfigError(`config ${key}: its value cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ConfigError(`config ${key}: its value cannot be read as JSON: ${messageOf(error)}`);
   }
 }
 

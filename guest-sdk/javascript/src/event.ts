@@ -1,6 +1,7 @@
 // What the bot platform sent.
 
 import { BotError } from "./error.js";
+import { messageOf } from "./shown.js";
 import * as values from "./values.js";
 import { Fields, isObject, type Json, type PlainDate, type PlainTime, type Range } from "./values.js";
 
@@ -218,7 +219,7 @@ export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new BotError(`the event is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new BotError(`the event is not JSON: ${messageOf(error)}`);
   }
 }
 

@@ -2,8 +2,9 @@
 // them says of each line of the bundle where it comes from.
 
 import { BotError } from "./error.js";
-import { kind } from "./reply.js";
 import * as log from "./log.js";
+import { what } from "./shown.js";
+import { cut, wellFormed } from "./text.js";
 
 const MAX_LINE_CHARS = 1000;
 const MAX_FRAMES = 20;
@@ -51,12 +52,7 @@ function placesOf(error: unknown): Place[] {
   });
 }
 
-function what(error: unknown): string {
-  if (!(error instanceof Error)) return `${kind(error)} was thrown, which is no Error`;
-  return `${error.name}${error.message === "" ? "" : `: ${error.message}`}`;
-}
-
-function shortened(text: string): string {
-  const one = text.split(/\s+/u).filter(Boolean).join(" ");
-  return one.length <= MAX_LINE_CHARS ? one : `${one.slice(0, MAX_LINE_CHARS - 1)}…`;
+/** In one line, cut to what a record of a run shows. */
+export function shortened(text: string): string {
+  return wellFormed(cut(text.split(/\s+/u).filter(Boolean).join(" "), MAX_LINE_CHARS));
 }

@@ -1,9 +1,10 @@
 // What authors expect without an import, where an engine does not have it: `console` always, for its lines go to the log, and UTF-8.
 
 import * as log from "./log.js";
+import { messageOf } from "./shown.js";
 import { decoded, encoded, replaced } from "./text.js";
 
-const LEVELS = { trace: log.trace, debug: log.debug, log: log.info, info: log.info, warn: log.warn, error: log.error };
+const CONSOLE = { trace: log.trace, debug: log.debug, log: log.info, info: log.info, warn: log.warn, error: log.error };
 
 /** What UTF-8 may be called, but for names of the last century: https://encoding.spec.whatwg.org/#names-and-labels */
 const LABELS = ["utf-8", "utf8"];
@@ -11,8 +12,7 @@ const LABELS = ["utf-8", "utf8"];
 /** Puts them where they are looked for. */
 export function installGlobals(): void {
   const given: Record<string, unknown> = globalThis as never;
-  const lines = Object.entries(LEVELS).map(([name, write]) => [name, (...values: unknown[]) => write(values.map(shown).join(" "))]);
-  given["console"] = Object.assign(given["console"] ?? {}, Object.fromEntries(lines));
+  given["console"] = Object.assign(given["console"] ?? {}, CONSOLE);
   given["TextEncoder"] ??= TextEncoder;
   given["TextDecoder"] ??= TextDecoder;
 }
@@ -58,17 +58,6 @@ function fatally(bytes: Uint8Array): string {
   try {
     return decoded(bytes);
   } catch (error) {
-    throw new TypeError(`the bytes cannot be decoded: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function shown(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  if (value === null || typeof value !== "object") return String(value);
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return String(value);
+    throw new TypeError(`the bytes cannot be decoded: ${messageOf(error)}`);
   }
 }

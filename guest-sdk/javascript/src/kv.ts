@@ -5,12 +5,16 @@
 // `update` are done at once, for good.
 
 import { host, Refusal, type OpenBucket } from "./host.js";
-import { decoded, encoded } from "./text.js";
+import { jsonOf } from "./json.js";
+import { messageOf } from "./shown.js";
+import { cut, decoded, encoded, wellFormed } from "./text.js";
 
 const MAX_KEY_BYTES = 512;
 const MAX_VALUE_BYTES = 256 << 10;
 const MAX_SECONDS = 366 * 24 * 3600;
 const UPDATE_TRIES = 10;
+/** Of a key, in messages. */
+const MAX_SHOWN_CHARS = 64;
 
 /** Why nothing was read or written: `refused` is not granted to the node's revision; of what is `invalid` there can be none; `failed` is the host's: the
  * store does not answer, the tenant keeps or the run wrote all that it may, or a value that should be incremented is no number; `contended` was changed by
@@ -161,7 +165,8 @@ export class Bucket {
 
   #checked(key: string): string {
     if (typeof key !== "string" || key === "") throw new KvError("invalid", `kv:${this.#name}: a key is a string of 1 to 512 bytes`);
-    if (key.length > MAX_KEY_BYTES || encoded(key).length > MAX_KEY_BYTES) throw this.#error("invalid", key.slice(0, 64), "a key has at most 512 bytes");
+    if (key.length > MAX_KEY_BYTES || encoded(key).length > MAX_KEY_BYTES) throw this.#error("invalid", cut(key, MAX_SHOWN_CHARS), "a key has at most 512 bytes");
+    if (key !== wellFormed(key)) throw this.#error("invalid", wellFormed(key), "a key is UTF-8, and this one has half of a surrogate pair");
     if (key.includes("\0")) throw this.#error("invalid", "", "a key has no NUL");
     if (key.includes("?ttl=")) throw this.#error("invalid", key, "a key has no `?ttl=`; use keepFor");
     return key;
@@ -192,8 +197,8 @@ export class Bucket {
 
   #writeJson(key: string, value: unknown): string {
     try {
-      const written: string | undefined = JSON.stringify(value);
-      if (written !== undefined) return written;
+      const json = jsonOf(value);
+      if (json !== undefined) return json;
     } catch (error) {
       throw this.#error("invalid", key, `its value cannot be JSON: ${messageOf(error)}`);
     }
@@ -212,8 +217,4 @@ export class Bucket {
   #error(reason: Reason, key: string, why: string): KvError {
     return new KvError(reason, `kv:${this.#name}${key && ` ${key}`}: ${why}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -57,6 +57,8 @@ export function event(node: string, parts: EventParts = {}): Event {
 /** One line that a handler logged. */
 export interface Line {
   readonly level: Level;
+  /** What groups lines; mostly empty. */
+  readonly context: string;
   readonly message: string;
 }
 
@@ -376,8 +378,8 @@ function messagesBucket(texts: Map<string, string>): OpenBucket {
 }
 
 runOn({
-  log(level, message) {
-    lines?.push({ level, message });
+  log(level, context, message) {
+    lines?.push({ level, context, message });
   },
   config: (key) => state.values.get(key) ?? state.secrets.get(key),
   allConfig: () => [...state.values].sort(([one], [other]) => inBytes(one, other)),

@@ -60,6 +60,8 @@ test("what cannot be is refused in words", (t) => {
   bucket.set("bytes", Uint8Array.of(0xff));
   assert.throws(() => bucket.get(""), refused("invalid", /a key is a string of 1 to 512 bytes/));
   assert.throws(() => bucket.get("é".repeat(257)), refused("invalid", /at most 512 bytes/));
+  assert.throws(() => bucket.set("a\ud83d", "x"), refused("invalid", /a\ufffd: a key is UTF-8/));
+  assert.throws(() => bucket.setJson("n", { a: [NaN] }), refused("invalid", /n: its value cannot be JSON: 0 is NaN, and JSON has no such number/));
   assert.throws(() => bucket.get("\0"), refused("invalid", /no NUL/));
   assert.throws(() => bucket.set("a?ttl=5", "x"), refused("invalid", /use keepFor/));
   assert.throws(() => bucket.set("a", new Uint8Array(262_145)), refused("invalid", /at most 256 KiB/));
