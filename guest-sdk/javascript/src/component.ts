@@ -8,7 +8,7 @@ import * as store from "wasi:keyvalue/store@0.2.0-draft2";
 import { log } from "wasi:logging/logging@0.1.0-draft";
 import { getRandomBytes } from "wasi:random/random@0.2.12";
 import { installGlobals } from "./globals.js";
-import { runOn, type OpenBucket, type Seen } from "./host.js";
+import { isQuickJs, runOn, type OpenBucket, type Seen } from "./host.js";
 import { replaceRandom } from "./randomness.js";
 import { reasonOf, told } from "./refusals.js";
 import { wellFormed } from "./text.js";
@@ -16,7 +16,7 @@ import { wellFormed } from "./text.js";
 export * from "./index.js";
 export { exported } from "./handler.js";
 
-const IS_QUICKJS = "__cqjs" in globalThis;
+const IS_QUICKJS = isQuickJs();
 
 /** As an engine takes numbers of 64 bits: QuickJS, as componentize-qjs binds it, traps on a `bigint`. */
 function whole(number: number): bigint | number {

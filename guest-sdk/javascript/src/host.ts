@@ -54,6 +54,11 @@ function nowhere(): never {
 
 let chosen: Host = { log: nowhere, config: nowhere, allConfig: nowhere, open: nowhere, randomBytes: nowhere, waits: true };
 
+/** Whether the engine is QuickJS, as componentize-qjs brings it. */
+export function isQuickJs(): boolean {
+  return "__cqjs" in globalThis;
+}
+
 /** Where this runs. */
 export function host(): Host {
   return chosen;

@@ -11,8 +11,8 @@
  * What a test does not give is not granted, and what it has given ends with `end()`, or with `using`.
  */
 
-import { BotError } from "./error.js";
 import { Event } from "./event.js";
+import { detail } from "./failures.js";
 import { Refusal, runOn, type Level, type OpenBucket, type Seen } from "./host.js";
 import { replyText, type Reply } from "./reply.js";
 import { encoded } from "./text.js";
@@ -94,7 +94,7 @@ export class Run {
   /** What the handler threw, as the detail of a bot break tells it, without its place. Throws if there is a reply. */
   get error(): string {
     if (this.#reply !== undefined) throw new Error(`the handler gave a reply: ${JSON.stringify(this.#reply)}`);
-    return this.#error instanceof BotError ? this.#error.message : String(this.#error);
+    return detail(this.#error);
   }
 }
 
