@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { config, handler, kv, messages, otp, Reply, type Event } from "codenode";
 import * as testing from "codenode/testing";
-import { host, runOn } from "../dist/host.js";
+import { host, Refusal, runOn, type OpenBucket } from "../dist/host.js";
+import { refusal, told, type Reason } from "../dist/refusals.js";
 import { decoded, encoded } from "../dist/text.js";
 
 const refused = (reason: kv.Reason, why: RegExp) => (error: unknown) => error instanceof kv.KvError && error.reason === reason && why.test(error.message);
@@ -142,8 +143,39 @@ test("a number of tries or of digits that is none is refused", (t) => {
 test("nothing is granted unless a test grants it", () => {
   assert.throws(() => kv.node(), refused("refused", /testing\.kv/));
   assert.throws(() => messages.open(), refused("refused", /testing\.messages/));
+  assert.throws(() => config.text("crm.url"), { reason: "missing" });
   assert.throws(() => config.text("crm.url"), /`codenode config set crm\.url VALUE`.*secret:crm\.url/);
 });
+
+test("what is not granted names what is, and other refusals stand as they are", () => {
+  const why = (reason: Reason, grant?: string) => [refusal(reason, grant).message, refusal(reason, grant).isNotGranted];
+  const denied = { tag: "access-denied" };
+  assert.deepEqual(why(denied, "kv:tenant"), ['it is not granted to this node: grants = ["kv:tenant"] in node.toml, or --grant kv:tenant', true]);
+  assert.deepEqual(why(denied), ["it is not granted to this node", true]);
+  assert.deepEqual(why({ tag: "other", val: "the store does not answer" }, "kv:tenant"), ["the store does not answer", false]);
+  for (const thrown of [denied, { payload: denied }]) {
+    assert.throws(() => told(() => fail(thrown), "kv:node"), /--grant kv:node/);
+  }
+  assert.throws(() => told(() => fail(new TypeError("no"))), { name: "TypeError", message: "no" });
+});
+
+test("what the host cannot say is told in the SDK's own errors", (t) => {
+  const before = host();
+  t.after(() => runOn(before));
+  const out = () => fail(new Refusal("the store does not answer"));
+  runOn({ ...before, config: out, allConfig: out, open: () => ({ ...({} as OpenBucket), getMany: (keys) => keys.map(() => Uint8Array.of(0xff)) }) });
+  const failed = (ask: () => unknown, what: string) =>
+    assert.throws(ask, { name: "ConfigError", reason: "failed", message: `${what}: the store does not answer` });
+  failed(() => config.get("a"), "config a");
+  failed(() => config.text("a"), "config a");
+  failed(() => config.all(), "config");
+  assert.throws(() => config.get(undefined as never), /config: a key is a string, not undefined/);
+  assert.throws(() => messages.text("late"), refused("unreadable", /kv:messages late: it cannot be read as text: byte 0 is no UTF-8/));
+});
+
+function fail(error: unknown): never {
+  throw error;
+}
 
 test("messages are looked up by language, and values stand where their names are", (t) => {
   t.after(testing.messages({ late: "late {order}", "late/hi": "देर {order}" }).end);
@@ -162,5 +194,6 @@ test("a value is read as what it is", (t) => {
   t.after(testing.secrets({ signing_key: "s3cret" }).end);
   assert.deepEqual([config.text("text"), config.read("list"), config.read("none")], ['a "b"', [1, 2], undefined]);
   assert.deepEqual([config.text("signing_key"), config.all()], ["s3cret", { list: "[1,2]", text: 'a "b"' }]);
+  assert.throws(() => config.read("text"), { reason: "unreadable" });
   assert.throws(() => config.read("text"), /config text: its value cannot be read as JSON/);
 });
