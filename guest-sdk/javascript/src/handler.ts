@@ -6,6 +6,7 @@ import { failed } from "./failures.js";
 import { host } from "./host.js";
 import { begin } from "./randomness.js";
 import { replyText, type Reply } from "./reply.js";
+import { isThenable } from "./values.js";
 
 /** A handler. The host calls it with the platform's JSON and gets the reply's; a test, and a source that is kept as it is, with an event, and get the reply. */
 export interface Handler<R extends Reply | Promise<Reply> = Reply> {
@@ -32,11 +33,16 @@ export function handler<R extends Reply | Promise<Reply>>(work: (event: Event) =
 /** What {@link handler} has made. */
 const made = new WeakSet<object>();
 
+/** Whether {@link handler} has made it, so that it takes the platform's JSON or an event, whatever it is exported as. */
+export function isHandler(handle: unknown): boolean {
+  return typeof handle === "function" && made.has(handle);
+}
+
 /** What a component exports of an author's `handle`, which is a {@link Handler}, or a function from the event's object to the reply's. */
 export function exported(handle: unknown): (event: string) => unknown {
   if (typeof handle !== "function") return () => rethrown(new BotError("there is no handler: write `export const handle = handler((event) => …)`"));
   const work = handle as (event: unknown) => unknown;
-  return made.has(handle) ? work : (event) => answer(event, work);
+  return isHandler(handle) ? work : (event) => answer(event, work);
 }
 
 /** The reply's JSON, or a promise of it. */
@@ -44,9 +50,8 @@ function answer(event: string, work: (json: unknown) => unknown): unknown {
   begin();
   try {
     const returned = work(parsed(event));
-    if (!(returned instanceof Promise)) return replyText(returned);
-    if (!host().waits) throw new BotError("handle is async, which QuickJS does not wait for: write it without, or keep it as a source");
-    return returned.then(replyText).catch(rethrown);
+    const isWaitedFor = host().waits && isThenable(returned);
+    return isWaitedFor ? Promise.resolve(returned).then(replyText).catch(rethrown) : replyText(returned);
   } catch (error) {
     return rethrown(error);
   }

@@ -4,7 +4,7 @@ import { BotError } from "./error.js";
 import type { Element } from "./element.js";
 import { jsonOf } from "./json.js";
 import { kind, messageOf } from "./shown.js";
-import { isObject, type Json } from "./values.js";
+import { isObject, isThenable, type Json } from "./values.js";
 
 /** What a reply says: plain text or an element. */
 export type Message = string | Element;
@@ -59,11 +59,26 @@ export class Reply {
   }
 }
 
+/** A reply in the platform's shape that the host would take, as it is. */
+export class PlainReply extends Reply {
+  readonly #given: Json;
+
+  constructor(given: Json) {
+    super(given["response"] as Message[], { status: given["status"] !== false });
+    this.#given = given;
+  }
+
+  override toJSON(): Json {
+    return this.#given;
+  }
+}
+
 /** The JSON of what a handler returned: a {@link Reply}, or an object of the platform's shape, which is the host's to judge. Throws {@link BotError}. */
 export function replyText(returned: unknown): string {
   if (typeof returned !== "object" || returned === null || Array.isArray(returned)) {
     throw new BotError(`handle returned ${kind(returned)}: return a Reply, or an object`);
   }
+  if (isThenable(returned)) throw new BotError("handle is async, which QuickJS does not wait for: write it without, or keep it as a source");
   let text: string | undefined;
   try {
     text = jsonOf(returned);
