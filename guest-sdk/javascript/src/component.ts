@@ -14,7 +14,11 @@ import { reasonOf, refusal, told } from "./refusals.js";
 import { wellFormed } from "./text.js";
 
 export * from "./index.js";
-export { exported } from "./handler.js";
+// What stands around an author's handler: in a component, what bundles it; for a source, its runner, which tells what went wrong in the same words.
+export { begun, shortened } from "./failures.js";
+export { exported, isHandler } from "./handler.js";
+export { replyText } from "./reply.js";
+export { kind, what } from "./shown.js";
 
 const IS_QUICKJS = isQuickJs();
 
