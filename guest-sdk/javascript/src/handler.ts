@@ -1,11 +1,11 @@
 // From the platform's JSON to a handler, and from what that returns to the reply's.
 
-import { BotError } from "./error.js";
 import { Event, parsed } from "./event.js";
 import { failed } from "./failures.js";
 import { host } from "./host.js";
 import { begin } from "./randomness.js";
 import { replyText, type Reply } from "./reply.js";
+import { kind } from "./shown.js";
 import { isThenable } from "./values.js";
 
 /** A handler. The host calls it with the platform's JSON and gets the reply's; a test, and a source that is kept as it is, with an event, and get the reply. */
@@ -38,11 +38,15 @@ export function isHandler(handle: unknown): boolean {
   return typeof handle === "function" && made.has(handle);
 }
 
-/** What a component exports of an author's `handle`, which is a {@link Handler}, or a function from the event's object to the reply's. */
+/** What a component exports of an author's `handle`, which is a {@link Handler}, or a function from the event's object to the reply's. Throws `TypeError` if it
+ * is neither: then the component cannot be built, for that takes a run of what stands outside of functions. */
 export function exported(handle: unknown): (event: string) => unknown {
-  if (typeof handle !== "function") return () => rethrown(new BotError("there is no handler: write `export const handle = handler((event) => …)`"));
+  if (typeof handle !== "function") {
+    const found = handle === undefined ? "there is no function `handle`" : `\`handle\` is no function but ${kind(handle)}`;
+    throw new TypeError(`${found}: write \`export const handle = handler((event) => …)\``);
+  }
   const work = handle as (event: unknown) => unknown;
-  return isHandler(handle) ? work : (event) => answer(event, work);
+  return isHandler(handle) ? (work as (event: string) => unknown) : (event) => answer(event, work);
 }
 
 /** The reply's JSON, or a promise of it. */
