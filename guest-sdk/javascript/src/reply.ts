@@ -48,12 +48,12 @@ export class Reply {
 
   /** The reply as the host gets it: an element stands as a text that holds its JSON, and details only where there are some. */
   toJSON(): Json {
-    const { conversationDetails = {}, userDetails = {}, extra = {} } = this.#options;
+    const { conversationDetails, userDetails, extra } = this.#options;
     return {
       status: this.status,
       response: this.messages.map((message) => (typeof message === "string" ? message : jsonOf(message))),
-      ...(Object.keys(conversationDetails).length > 0 ? { conversation_details: conversationDetails } : {}),
-      ...(Object.keys(userDetails).length > 0 ? { user_details: userDetails } : {}),
+      ...(Object.keys(conversationDetails ?? {}).length > 0 ? { conversation_details: conversationDetails } : {}),
+      ...(Object.keys(userDetails ?? {}).length > 0 ? { user_details: userDetails } : {}),
       ...extra,
     };
   }

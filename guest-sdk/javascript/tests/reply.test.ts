@@ -41,6 +41,7 @@ test("what JSON cannot say is refused, and half of a surrogate pair is none", ()
   };
   assert.equal(told(new Reply("a", { conversationDetails: { a: NaN } })), "the reply cannot be JSON: a is NaN, and JSON has no such number");
   assert.equal(told(new Reply({ type: "A", data: { b: [-Infinity] } })), "the reply cannot be JSON: 0 is -Infinity, and JSON has no such number");
+  assert.equal(told(new Reply("a", { userDetails: null as never, extra: null as never })), '{"status":true,"response":["a"]}');
   assert.equal(told({ toJSON() {} }), "the reply cannot be JSON: its toJSON gives nothing");
   const halves = new Reply(["a\ud83d", "\\ud83d \ud83d\ude0a", element.text("\ude0a")], { extra: { "\ud800": "\ud83d" } });
   assert.deepEqual(JSON.parse(String(told(halves))), {
