@@ -1,16 +1,19 @@
 #!/usr/bin/env node
-// Builds a component of a handler: codenode-componentize MAIN --wit FOLDER --output FILE [--sdk FILE]
+// Builds a component of a handler: codenode-componentize MAIN --output FILE [--wit FOLDER] [--sdk FILE]
 //
-// esbuild bundles MAIN, the author's packages and this one; componentize-qjs puts QuickJS around the bundle. `--sdk` is for this repository, where nothing is
-// installed: the source that `codenode` is.
+// esbuild bundles MAIN, the author's packages and this one; componentize-qjs puts QuickJS around the bundle. `--wit` is another contract than the one that comes
+// with this package. `--sdk` is for where nothing is installed: the source that `codenode` is.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { componentize } from "componentize-qjs";
 import { build } from "esbuild";
 
 const WORLD = "code-node-with-randomness";
+/** The contract: in the package, and in the repository that the package is made of. */
+const CONTRACTS = ["wit", "../wit"].map((folder) => fileURLToPath(new URL(folder, import.meta.url)));
 /** Of the bundle, which is never written. */
 const BUNDLE = "node.js";
 /** Of what stands before the author's module. */
@@ -19,17 +22,23 @@ const ENTRY = "../entry.js";
 const options = { wit: { type: "string" }, output: { type: "string", short: "o" }, sdk: { type: "string" } };
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const [main] = positionals;
-if (main === undefined || positionals.length > 1 || !values.wit || !values.output) {
-  console.error("usage: codenode-componentize MAIN --wit FOLDER --output FILE");
+if (main === undefined || positionals.length > 1 || !values.output) {
+  console.error("usage: codenode-componentize MAIN --output FILE [--wit FOLDER]");
   process.exit(2);
 }
 try {
   const source = await bundle(resolve(main), values.sdk);
-  const made = await componentize({ witPath: values.wit, world: WORLD, jsSource: source, sync: true, optSize: true });
+  const made = await componentize({ witPath: values.wit ?? contract(), world: WORLD, jsSource: source, sync: true, optSize: true });
   writeFileSync(values.output, made.component);
 } catch (error) {
   console.error(`error: ${error instanceof Error ? error.message : error}`);
   process.exit(1);
+}
+
+function contract() {
+  const found = CONTRACTS.find((folder) => existsSync(folder));
+  if (found === undefined) throw new Error(`there is no ${CONTRACTS[0]}, which comes with the package: install it again, or say --wit FOLDER`);
+  return found;
 }
 
 /** One module, and behind it what each of its lines was in the author's sources. */

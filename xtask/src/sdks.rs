@@ -1,9 +1,11 @@
 //! The SDKs that are not of Rust: their own tests, and the components that are built with them.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::guests;
 use crate::kept::{self, Kept};
@@ -134,16 +136,25 @@ fn javascript_guest(name: &str, folder: &str) -> anyhow::Result<()> {
     let main = javascript_project(folder)?.join("main.ts");
     let script = Path::new(toolchains::JAVASCRIPT_SDK_FOLDER).join("node_modules/codenode/componentize.mjs");
     let made = Path::new(toolchains::JAVASCRIPT_SDK_FOLDER).join(name);
-    Program::new("node").arg(script).arg(main).args(["--wit", WIT, "--output"]).arg(&made).run()?;
+    Program::new("node").arg(script).arg(main).arg("--output").arg(&made).run()?;
     guests::install(&made, name)
 }
 
-/// The package as npm would install it, compiled.
+/// The package as npm packs and installs it: compiled, and with the contract. Gives the folder that it was packed of, which has its tests.
 fn javascript_sdk() -> anyhow::Result<PathBuf> {
-    let package = toolchains::javascript_sdk()?.join("node_modules/codenode");
-    kept::copy(&JAVASCRIPT_SDK, &package)?;
-    typescript(&package)?;
-    Ok(package)
+    let folder = toolchains::javascript_sdk()?;
+    let (source, package) = (folder.join("source"), folder.join("node_modules/codenode"));
+    kept::copy(&[WIT], &source)?;
+    let source = source.join("javascript");
+    kept::copy(&JAVASCRIPT_SDK, &source)?;
+    let said = Program::new("npm").args(["pack", "--silent", "--no-update-notifier"]).within(&source).read()?;
+    let packed = source.join(said.lines().last().context("npm pack does not say what it has made")?);
+    if package.exists() {
+        fs::remove_dir_all(&package).with_context(|| format!("cannot remove {}", package.display()))?;
+    }
+    fs::create_dir_all(&package).with_context(|| format!("cannot make {}", package.display()))?;
+    Program::new("tar").args(["--strip-components=1", "-xzf"]).arg(packed).arg("-C").arg(package).run()?;
+    Ok(source)
 }
 
 /// A copy of an author's project, beside the package.
@@ -159,6 +170,11 @@ fn typescript(project: &Path) -> anyhow::Result<()> {
     Program::new(tsc).arg("--project").arg(project).run()
 }
 
+/// The tests in a folder, by their names: what Node.js makes of a folder hangs on its version.
 fn node_test(folder: &Path) -> anyhow::Result<()> {
-    Program::new("node").args(["--test", "--test-reporter=dot"]).arg(folder).run()
+    let listed = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let files = listed.map(|entry| Ok(entry?.path())).collect::<io::Result<BTreeSet<PathBuf>>>()?;
+    let tests: Vec<PathBuf> = files.into_iter().filter(|file| file.to_string_lossy().ends_with(".test.js")).collect();
+    ensure!(!tests.is_empty(), "there is no test in {}", folder.display());
+    Program::new("node").args(["--test", "--test-reporter=dot"]).args(tests).run()
 }

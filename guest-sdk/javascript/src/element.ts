@@ -23,6 +23,8 @@ export interface Element {
   readonly text?: string;
   readonly title?: string;
   readonly subtitle?: string;
+  readonly isNew?: boolean;
+  readonly voice_text?: string;
 }
 
 /** Something to press: a quick reply, a button, or an action of a card. */

@@ -1,11 +1,15 @@
 // What the bot platform sent.
 
 import { BotError } from "./error.js";
+import { messageOf } from "./shown.js";
 import * as values from "./values.js";
 import { Fields, isObject, type Json, type PlainDate, type PlainTime, type Range } from "./values.js";
 
 /** Where chats take place, by the platform's numbers. It may add places. */
 export const PLATFORM = { android: 2, facebook: 3, jio: 4, web: 5, ios: 6, botApi: 13, whatsApp: 14, jioChatConnector: 15 } as const;
+
+/** Why the platform asks a node today. */
+export const API_INTEGRATION = "API_INTEGRATION";
 
 /** How a value was detected. The platform may know more ways. */
 export type Detection =
@@ -26,7 +30,7 @@ export type Detection =
 export class Event {
   /** The node's system name, such as `ORDER_STATUS`. Since 2023 the platform calls it `step`; both are read. */
   readonly node: string;
-  /** Why the node is asked: `API_INTEGRATION`. */
+  /** Why the node is asked: {@link API_INTEGRATION}. */
   readonly event: string;
   /** Who is chatting. The platform's Run panel calls it `user_data`; both are read. */
   readonly user: User;
@@ -42,12 +46,12 @@ export class Event {
   readonly envVariables: Fields;
   /** Every other key of the event. */
   readonly extra: Fields;
+  readonly #given: Json;
 
   /** Reads the platform's JSON as JavaScript has it. Throws {@link BotError} if a part that must be an object is something else. */
   constructor(given: unknown = {}) {
-    const {
-      node, step, event, user, user_data, conversation_no, conversation_details, user_details, entities, env_variables, ...extra
-    } = object("the event", given);
+    this.#given = object("the event", given);
+    const { node, step, event, user, user_data, conversation_no, conversation_details, user_details, entities, env_variables, ...extra } = this.#given;
     this.node = textOf(node ?? step) ?? "";
     this.event = textOf(event) ?? "";
     this.user = new User(user ?? user_data);
@@ -57,6 +61,11 @@ export class Event {
     this.entities = new Entities(entities);
     this.envVariables = new Fields(object("env_variables", env_variables));
     this.extra = new Fields(extra);
+  }
+
+  /** What the platform sent. */
+  toJSON(): Json {
+    return this.#given;
   }
 
   /** Reads an event's JSON text. Throws {@link BotError} if it is no JSON, or a part that must be an object is something else. */
@@ -218,7 +227,7 @@ export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new BotError(`the event is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new BotError(`the event is not JSON: ${messageOf(error)}`);
   }
 }
 

@@ -2,9 +2,13 @@
 // them says of each line of the bundle where it comes from.
 
 import { BotError } from "./error.js";
-import { kind } from "./reply.js";
+import { isQuickJs } from "./host.js";
 import * as log from "./log.js";
+import { what } from "./shown.js";
+import { cut, wellFormed } from "./text.js";
 
+/** How an error begins that is for want of memory, as `codenode:node/code-node` says. The host believes it where it refused some. */
+const OUT_OF_MEMORY = "out of memory: ";
 const MAX_LINE_CHARS = 1000;
 const MAX_FRAMES = 20;
 /** Of QuickJS, `    at share (/node.js:10:9)`, and of SpiderMonkey, `share@node.js:10:9`. */
@@ -27,16 +31,42 @@ declare global {
   var __codenode_lines: Lines | undefined;
 }
 
-/** What the host is told of an error: `main.ts:7 in share: TypeError: …`, or the message of a {@link BotError} as it stands. The author's frames are logged. */
+/** What the host is told of an error: `main.ts:7 in share: TypeError: …`, begun with `out of memory: ` if the limit is to blame, or the message of a
+ * {@link BotError} as it stands. The author's frames are logged. */
 export function failed(error: unknown): string {
-  if (error instanceof BotError) return shortened(error.message);
-  const places = placesOf(error);
+  let line: string | undefined;
+  try {
+    if (error instanceof BotError) return detail(error);
+    const places = placesOf(error);
+    line = begun(error) + shortened(placeOf(places) + what(error));
+    log.critical(withFrames(error, places));
+  } catch (another) {
+    // Telling it takes memory, too.
+    line ??= `${begun(another)}what went wrong cannot be told`;
+  }
+  return line;
+}
+
+/** The same without a place, and nothing is logged. */
+export function detail(error: unknown): string {
+  return shortened(error instanceof BotError ? error.message : what(error));
+}
+
+/** How an error begins, if it is the engine's that it is out of memory. SpiderMonkey throws a text, and QuickJS null if there is no memory for an error. */
+export function begun(error: unknown): string {
+  const isOutOfMemory =
+    error instanceof Error ? error.name === "InternalError" && error.message === "out of memory" : error === "out of memory" || (error === null && isQuickJs());
+  return isOutOfMemory ? OUT_OF_MEMORY : "";
+}
+
+function placeOf([first]: Place[]): string {
+  return first === undefined ? "" : `${first.file}:${first.line}${first.name === "" ? "" : ` in ${first.name}`}: `;
+}
+
+function withFrames(error: unknown, places: Place[]): string {
   const frames = places.slice(0, MAX_FRAMES).map(({ name, file, line }) => `    at ${name || file} (${file}:${line})`);
   const cause = error instanceof Error && error.cause !== undefined ? [`caused by: ${what(error.cause)}`] : [];
-  log.critical([what(error), ...frames, ...cause].join("\n"));
-  const [first] = places;
-  const place = first === undefined ? "" : `${first.file}:${first.line}${first.name === "" ? "" : ` in ${first.name}`}: `;
-  return shortened(place + what(error));
+  return [what(error), ...frames, ...cause].join("\n");
 }
 
 function placesOf(error: unknown): Place[] {
@@ -51,12 +81,7 @@ function placesOf(error: unknown): Place[] {
   });
 }
 
-function what(error: unknown): string {
-  if (!(error instanceof Error)) return `${kind(error)} was thrown, which is no Error`;
-  return `${error.name}${error.message === "" ? "" : `: ${error.message}`}`;
-}
-
-function shortened(text: string): string {
-  const one = text.split(/\s+/u).filter(Boolean).join(" ");
-  return one.length <= MAX_LINE_CHARS ? one : `${one.slice(0, MAX_LINE_CHARS - 1)}…`;
+/** In one line, cut to what a record of a run shows. */
+export function shortened(text: string): string {
+  return wellFormed(cut(text.split(/\s+/u).filter(Boolean).join(" "), MAX_LINE_CHARS));
 }

@@ -36,7 +36,8 @@ export interface OpenBucket {
 
 /** Everything that a node may be granted, its log, and chance. */
 export interface Host {
-  log(level: Level, message: string): void;
+  /** Writes a line; the context may be empty. */
+  log(level: Level, context: string, message: string): void;
   config(key: string): string | undefined;
   allConfig(): [string, string][];
   open(bucket: string): OpenBucket;
@@ -52,6 +53,11 @@ function nowhere(): never {
 }
 
 let chosen: Host = { log: nowhere, config: nowhere, allConfig: nowhere, open: nowhere, randomBytes: nowhere, waits: true };
+
+/** Whether the engine is QuickJS, as componentize-qjs brings it. */
+export function isQuickJs(): boolean {
+  return "__cqjs" in globalThis;
+}
 
 /** Where this runs. */
 export function host(): Host {

@@ -21,7 +21,7 @@ export * as log from "./log.js";
 export * as messages from "./messages.js";
 export * as otp from "./otp.js";
 export { BotError } from "./error.js";
-export { Entities, Entity, Event, PLATFORM, User, type Detection } from "./event.js";
+export { API_INTEGRATION, Entities, Entity, Event, PLATFORM, User, type Detection } from "./event.js";
 export { handler, type Handler } from "./handler.js";
 export { Reply, type Message, type ReplyOptions } from "./reply.js";
 export { Fields, type Json, type PlainDate, type PlainTime, type Range } from "./values.js";

@@ -1,7 +1,8 @@
 // What a node says, in the words of people who do not program: texts by their keys, in many languages, which they edit while the node serves. A revision reads
 // them if it is granted `kv:messages`. For `hi-IN` that is the text for `hi-IN`, else the one for `hi`, else the one without a language.
 
-import { Bucket } from "./kv.js";
+import { Bucket, KvError } from "./bucket.js";
+import { messageOf } from "./shown.js";
 import { decoded } from "./text.js";
 
 const MAX_LANGUAGE_BYTES = 35;
@@ -25,7 +26,7 @@ export class Messages {
   text(key: string): string {
     const names = this.#endings.map((ending) => key + ending);
     const found = this.#bucket.getMany(names).find((value) => value !== undefined);
-    if (found !== undefined) return decoded(found);
+    if (found !== undefined) return read(key, found);
     const language = (this.#endings[0] ?? "").slice(1);
     const place = language === "" ? "" : ` in ${language}, nor one without a language`;
     throw new MissingMessage(`there is no message ${key}${place}: add it with \`codenode message set ${key} TEXT\``);
@@ -45,6 +46,14 @@ export function text(key: string, language?: string | null): string {
 /** Puts values in their places: `{order}` becomes `values.order`. A place of another name stays as it is, and nothing is sought in values. */
 export function fill(words: string, values: Readonly<Record<string, unknown>>): string {
   return words.replace(/\{([^{}]*)\}/gu, (place, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : place));
+}
+
+function read(key: string, words: Uint8Array): string {
+  try {
+    return decoded(words);
+  } catch (error) {
+    throw new KvError("unreadable", `kv:messages ${key}: it cannot be read as text: ${messageOf(error)}`);
+  }
 }
 
 /** `/hi-IN`, `/hi` and nothing: as RFC 4647 (3.4) looks languages up. */

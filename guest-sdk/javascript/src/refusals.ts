@@ -14,18 +14,22 @@ export function reasonOf(error: unknown): Reason | undefined {
   return typeof thrown === "object" && thrown !== null && "tag" in thrown && typeof thrown.tag === "string" ? (thrown as Reason) : undefined;
 }
 
-/** What the host answers. Throws {@link Refusal}, which names the grant that is missing, if there is one. */
+/** What the host answers. Throws {@link Refusal}; one that is for want of this grant says how it is given. */
 export function told<T>(ask: () => T, grant?: string): T {
   try {
     return ask();
   } catch (error) {
     const reason = reasonOf(error);
     if (reason === undefined) throw error;
-    if (reason.tag === "access-denied") {
-      const how = grant === undefined ? "" : `: grants = ["${grant}"] in node.toml, or --grant ${grant}`;
-      throw new Refusal(`it is not granted to this node${how}`, true);
-    }
-    if (reason.tag === "no-such-store") throw new Refusal("the host has no such bucket");
-    throw new Refusal(String(reason.val));
+    throw refusal(reason, grant);
   }
+}
+
+/** Why the host does not do it. */
+export function refusal({ tag, val }: Reason, grant?: string): Refusal {
+  if (tag === "access-denied") {
+    const how = grant === undefined ? "" : `: grants = ["${grant}"] in node.toml, or --grant ${grant}`;
+    return new Refusal(`it is not granted to this node${how}`, true);
+  }
+  return new Refusal(tag === "no-such-store" ? "the host has no such bucket" : String(val));
 }

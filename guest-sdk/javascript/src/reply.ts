@@ -2,7 +2,9 @@
 
 import { BotError } from "./error.js";
 import type { Element } from "./element.js";
-import type { Json } from "./values.js";
+import { jsonOf } from "./json.js";
+import { kind, messageOf } from "./shown.js";
+import { isObject, isThenable, type Json } from "./values.js";
 
 /** What a reply says: plain text or an element. */
 export type Message = string | Element;
@@ -27,11 +29,14 @@ export class Reply {
   readonly status: boolean;
   readonly #options: ReplyOptions;
 
-  /** A text, an element, or a list of both. Throws `TypeError` if `extra` has a key of the reply's own. */
+  /** A text, an element, or a list of both. Throws `TypeError` if a message is something else, or `extra` has a key of the reply's own. */
   constructor(messages: Message | readonly Message[], options: ReplyOptions = {}) {
     const taken = OWN.filter((key) => Object.hasOwn(options.extra ?? {}, key));
     if (taken.length > 0) throw new TypeError(`extra cannot have ${taken.join(", ")}: a reply has it already`);
     this.messages = Array.isArray(messages) ? [...messages] : [messages as Message];
+    for (const message of this.messages) {
+      if (!isMessage(message)) throw new TypeError(`a message is a text or an element, such as those of \`element\`, not ${kind(message)}`);
+    }
     this.status = options.status ?? true;
     this.#options = options;
   }
@@ -43,14 +48,28 @@ export class Reply {
 
   /** The reply as the host gets it: an element stands as a text that holds its JSON, and details only where there are some. */
   toJSON(): Json {
-    const { conversationDetails = {}, userDetails = {}, extra = {} } = this.#options;
+    const { conversationDetails, userDetails, extra } = this.#options;
     return {
       status: this.status,
-      response: this.messages.map((message) => (typeof message === "string" ? message : JSON.stringify(message))),
-      ...(Object.keys(conversationDetails).length > 0 ? { conversation_details: conversationDetails } : {}),
-      ...(Object.keys(userDetails).length > 0 ? { user_details: userDetails } : {}),
+      response: this.messages.map((message) => (typeof message === "string" ? message : jsonOf(message))),
+      ...(Object.keys(conversationDetails ?? {}).length > 0 ? { conversation_details: conversationDetails } : {}),
+      ...(Object.keys(userDetails ?? {}).length > 0 ? { user_details: userDetails } : {}),
       ...extra,
     };
+  }
+}
+
+/** A reply in the platform's shape that the host would take, as it is. */
+export class PlainReply extends Reply {
+  readonly #given: Json;
+
+  constructor(given: Json) {
+    super(given["response"] as Message[], { status: given["status"] !== false });
+    this.#given = given;
+  }
+
+  override toJSON(): Json {
+    return this.#given;
   }
 }
 
@@ -59,21 +78,20 @@ export function replyText(returned: unknown): string {
   if (typeof returned !== "object" || returned === null || Array.isArray(returned)) {
     throw new BotError(`handle returned ${kind(returned)}: return a Reply, or an object`);
   }
+  if (isThenable(returned)) throw new BotError("handle is async, which QuickJS does not wait for: write it without, or keep it as a source");
+  let text: string | undefined;
   try {
-    return JSON.stringify(returned);
+    text = jsonOf(returned);
   } catch (error) {
-    throw new BotError(`the reply cannot be JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new BotError(`the reply cannot be JSON: ${messageOf(error)}`);
   }
+  if (text === undefined) throw new BotError("the reply cannot be JSON: its toJSON gives nothing");
+  return text;
 }
 
-/** `7 (number)`, for messages. */
-export function kind(value: unknown): string {
-  if (value === undefined || value === null) return String(value);
-  let shown: string;
-  try {
-    shown = typeof value === "function" ? value.name : (JSON.stringify(value) ?? String(value));
-  } catch {
-    shown = "what cannot be shown";
-  }
-  return `${shown.length <= 60 ? shown : `${shown.slice(0, 59)}…`} (${Array.isArray(value) ? "array" : typeof value})`;
+/** As the host takes elements: whatever has a type, and no other data than an object. */
+function isMessage(message: unknown): message is Message {
+  if (typeof message === "string") return true;
+  if (!isObject(message) || typeof message["type"] !== "string" || message["type"] === "") return false;
+  return message["data"] === undefined || message["data"] === null || isObject(message["data"]);
 }

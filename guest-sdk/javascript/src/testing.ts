@@ -11,15 +11,19 @@
  * What a test does not give is not granted, and what it has given ends with `end()`, or with `using`.
  */
 
-import { BotError } from "./error.js";
-import { Event } from "./event.js";
-import { Refusal, runOn, type Level, type OpenBucket, type Seen } from "./host.js";
-import { replyText, type Reply } from "./reply.js";
-import { encoded } from "./text.js";
-import type { Json } from "./values.js";
+import { readFileSync } from "node:fs";
+import { API_INTEGRATION, Event } from "./event.js";
+import { detail } from "./failures.js";
+import { fakes, spelled, Store, type Fakes, type Line } from "./fakes.js";
+import { isHandler } from "./handler.js";
+import { judged } from "./judgement.js";
+import { PlainReply, Reply, replyText } from "./reply.js";
+import { isThenable, type Json } from "./values.js";
 
-/** As many keys as the host lists at once. */
-const MAX_LISTED = 100;
+export type { Line } from "./fakes.js";
+
+/** A handler, or a function from the event's object to the reply's: each is given what the host gives it. */
+type Handle = (event: any) => unknown;
 
 export interface EventParts {
   /** Values by name, each as detected in the user's message: a text, an object, or a list of several. */
@@ -42,7 +46,7 @@ export function event(node: string, parts: EventParts = {}): Event {
   const entities = Object.entries(parts.entities ?? {}).map(([name, value]) => [name, (Array.isArray(value) ? value : [value]).map(detected)]);
   const given = {
     node,
-    event: "API_INTEGRATION",
+    event: API_INTEGRATION,
     user: { user_name: "u-1", full_name: "", device_platform: 5, ...language, ...parts.user },
     entities: Object.fromEntries(entities) as Json,
     conversation_details: parts.conversationDetails ?? {},
@@ -54,10 +58,9 @@ export function event(node: string, parts: EventParts = {}): Event {
   return Event.parse(JSON.stringify(given));
 }
 
-/** One line that a handler logged. */
-export interface Line {
-  readonly level: Level;
-  readonly message: string;
+/** An event from a JSON file, by its path or its URL. Throws what `readFileSync` throws, and `BotError` if the file holds no event. */
+export function eventFile(path: string | { readonly href: string }): Event {
+  return Event.parse(readFileSync(path, "utf8"));
 }
 
 /** What came of running a handler once. */
@@ -92,15 +95,18 @@ export class Run {
   /** What the handler threw, as the detail of a bot break tells it, without its place. Throws if there is a reply. */
   get error(): string {
     if (this.#reply !== undefined) throw new Error(`the handler gave a reply: ${JSON.stringify(this.#reply)}`);
-    return this.#error instanceof BotError ? this.#error.message : String(this.#error);
+    return detail(this.#error);
   }
 }
 
-/** Runs a handler on an event, and keeps what it logs; what it wrote to `kv` too, if it replies. */
-export function run(handle: (event: Event) => Reply, given: Event): Run {
+/** Runs a handler on an event, and keeps what it logs; what it wrote to `kv` too, if it replies with what the host would take. */
+export function run(handle: Handle, event: Event): Run {
   const running = new Running();
   try {
-    return running.replied(handle(given));
+    const returned = called(handle, event);
+    // Nobody waits for it, so nobody else would hear of its failure.
+    if (isThenable(returned)) returned.then(undefined, () => undefined);
+    return running.replied(returned);
   } catch (error) {
     return running.broke(error);
   } finally {
@@ -109,10 +115,10 @@ export function run(handle: (event: Event) => Reply, given: Event): Run {
 }
 
 /** The same for an `async` handler, one after another: what is logged meanwhile is this one's. */
-export async function runAsync(handle: (event: Event) => Promise<Reply>, given: Event): Promise<Run> {
+export async function runAsync(handle: Handle, event: Event): Promise<Run> {
   const running = new Running();
   try {
-    return running.replied(await handle(given));
+    return running.replied(await called(handle, event));
   } catch (error) {
     return running.broke(error);
   } finally {
@@ -120,21 +126,26 @@ export async function runAsync(handle: (event: Event) => Promise<Reply>, given: 
   }
 }
 
+function called(handle: Handle, event: Event): unknown {
+  // An object of its own, which it may change, as one that was just read.
+  return handle(isHandler(handle) ? event : JSON.parse(JSON.stringify(event)));
+}
+
 class Running {
-  readonly #before = lines;
+  readonly #before = fakes.lines;
   readonly #logged: Line[] = [];
-  readonly #store = state.store;
+  readonly #store = fakes.store;
   #hasReplied = false;
 
   constructor() {
-    lines = this.#logged;
+    fakes.lines = this.#logged;
     this.#store?.begin();
   }
 
-  replied(reply: Reply): Run {
-    replyText(reply);
+  replied(returned: unknown): Run {
+    const reply = judged(replyText(returned));
     this.#hasReplied = true;
-    return new Run(reply, undefined, this.#logged);
+    return new Run(returned instanceof Reply ? returned : new PlainReply(reply), undefined, this.#logged);
   }
 
   broke(error: unknown): Run {
@@ -143,7 +154,7 @@ class Running {
 
   end(): void {
     this.#store?.end(this.#hasReplied);
-    lines = this.#before;
+    fakes.lines = this.#before;
   }
 }
 
@@ -199,99 +210,11 @@ export function fetching(service: Fetch): Given {
   });
 }
 
-interface Place {
-  readonly bucket: string;
-  readonly key: string;
-}
-
-interface Entry {
-  readonly value: Uint8Array;
-  readonly expiresAt: number | undefined;
-  /** Drawn anew by every write. */
-  readonly version: number;
-}
-
-/** What the host keeps, by bucket and key. */
-class Store {
-  now = 0;
-  #version = 0;
-  readonly #kept = new Map<string, Entry>();
-  /** What the handler that runs has written; `undefined`: it has deleted that. */
-  #pending: Map<string, Entry | undefined> | undefined;
-
-  begin(): void {
-    this.#pending = new Map();
-  }
-
-  end(hasReplied: boolean): void {
-    const pending = this.#pending ?? new Map<string, Entry | undefined>();
-    this.#pending = undefined;
-    if (hasReplied) pending.forEach((entry, place) => this.#keep(place, entry));
-  }
-
-  /** What the handler sees. */
-  seen(place: Place): Entry | undefined {
-    const name = nameOf(place);
-    return this.#pending?.has(name) ? this.#pending.get(name) : this.kept(place);
-  }
-
-  /** What everybody sees. */
-  kept(place: Place): Entry | undefined {
-    const entry = this.#kept.get(nameOf(place));
-    return entry?.expiresAt !== undefined && entry.expiresAt <= this.now ? undefined : entry;
-  }
-
-  write(place: Place, entry: Entry | undefined): void {
-    if (this.#pending === undefined) this.#keep(nameOf(place), entry);
-    else this.#pending.set(nameOf(place), entry);
-  }
-
-  /** Done at once: takes with it what the handler wrote to the same key before. */
-  settled(place: Place): Entry | undefined {
-    const name = nameOf(place);
-    if (this.#pending?.has(name)) {
-      this.#keep(name, this.#pending.get(name));
-      this.#pending.delete(name);
-    }
-    return this.kept(place);
-  }
-
-  writeAtOnce(place: Place, entry: Entry): void {
-    this.#keep(nameOf(place), entry);
-  }
-
-  keys(bucket: string): string[] {
-    const places = new Set([...this.#kept.keys(), ...(this.#pending?.keys() ?? [])]);
-    const keys = [...places].filter((name) => name.startsWith(`${bucket}\0`)).map((name) => name.slice(bucket.length + 1));
-    return keys.filter((key) => this.seen({ bucket, key }) !== undefined).sort(inBytes);
-  }
-
-  #keep(name: string, entry: Entry | undefined): void {
-    this.#version += 1;
-    if (entry === undefined) this.#kept.delete(name);
-    else this.#kept.set(name, { ...entry, version: this.#version });
-  }
-}
-
-function nameOf({ bucket, key }: Place): string {
-  return `${bucket}\0${key}`;
-}
-
-interface State {
-  store: Store | undefined;
-  texts: Map<string, string> | undefined;
-  values: Map<string, string>;
-  secrets: Map<string, string>;
-}
-
-const state: State = { store: undefined, texts: undefined, values: new Map(), secrets: new Map() };
-let lines: Line[] | undefined;
-
-function giving<K extends keyof State>(what: K, value: State[K]): Given {
-  const before = state[what];
-  state[what] = value;
+function giving<K extends keyof Fakes>(what: K, value: Fakes[K]): Given {
+  const before = fakes[what];
+  fakes[what] = value;
   return ending(() => {
-    state[what] = before;
+    fakes[what] = before;
   });
 }
 
@@ -302,94 +225,3 @@ function ending(end: () => void): Given {
 function detected(value: unknown): Json {
   return { detection: "message", original_text: typeof value === "string" ? value : "", entity_value: value };
 }
-
-/** A language is the same in every case. */
-function spelled(name: string): string {
-  const [key, ...language] = name.split("/");
-  return [key, ...language.map((part) => part.toLowerCase())].join("/");
-}
-
-function inBytes(one: string, other: string): number {
-  const [a, b] = [encoded(one), encoded(other)];
-  const at = a.findIndex((byte, at) => byte !== b[at]);
-  return at < 0 ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? -1);
-}
-
-function bucketOf(store: Store, bucket: string): OpenBucket {
-  const placeOf = (written: string): [Place, number | undefined] => {
-    const [key = "", seconds] = written.split("?ttl=");
-    return [{ bucket, key }, seconds === undefined ? undefined : store.now + Number(seconds)];
-  };
-  return {
-    get: (key) => store.seen({ bucket, key })?.value,
-    getMany: (keys) => keys.map((key) => store.seen({ bucket, key })?.value),
-    exists: (key) => store.seen({ bucket, key }) !== undefined,
-    keys(cursor) {
-      const found = store.keys(bucket).filter((key) => cursor === undefined || inBytes(key, cursor) > 0);
-      const keys = found.slice(0, MAX_LISTED);
-      return { keys, cursor: keys.length === MAX_LISTED ? keys.at(-1) : undefined };
-    },
-    set(written, value) {
-      const [place, expiresAt] = placeOf(written);
-      store.write(place, { value, expiresAt, version: 0 });
-    },
-    delete: (key) => store.write({ bucket, key }, undefined),
-    increment(written, delta) {
-      const [place, expiresAt] = placeOf(written);
-      const before = store.settled(place);
-      const sum = (before === undefined ? 0 : numberOf(before.value)) + delta;
-      store.writeAtOnce(place, { value: encoded(String(sum)), expiresAt: before === undefined ? expiresAt : before.expiresAt, version: 0 });
-      return sum;
-    },
-    see(written) {
-      const [place, expiresAt] = placeOf(written);
-      return seenIn(store, place, expiresAt, store.settled(place));
-    },
-  };
-}
-
-function seenIn(store: Store, place: Place, expiresAt: number | undefined, entry: Entry | undefined): Seen {
-  return {
-    current: () => entry?.value,
-    swap(value) {
-      const now = store.kept(place);
-      if (now?.version !== entry?.version) return seenIn(store, place, expiresAt, now);
-      store.writeAtOnce(place, { value, expiresAt, version: 0 });
-      return undefined;
-    },
-  };
-}
-
-/** The number that a value is the text of; not `007`, for what was written is what is read. */
-function numberOf(value: Uint8Array): number {
-  const text = String.fromCharCode(...value);
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || String(number) !== text) throw new Refusal("its value is no whole number");
-  return number;
-}
-
-function messagesBucket(texts: Map<string, string>): OpenBucket {
-  const store = new Store();
-  texts.forEach((text, key) => store.write({ bucket: "messages", key }, { value: encoded(text), expiresAt: undefined, version: 0 }));
-  const bucket = bucketOf(store, "messages");
-  return { ...bucket, get: (key) => bucket.get(spelled(key)), getMany: (keys) => bucket.getMany(keys.map(spelled)) };
-}
-
-runOn({
-  log(level, message) {
-    lines?.push({ level, message });
-  },
-  config: (key) => state.values.get(key) ?? state.secrets.get(key),
-  allConfig: () => [...state.values].sort(([one], [other]) => inBytes(one, other)),
-  open(bucket) {
-    if (bucket === "messages") {
-      if (state.texts === undefined) throw new Refusal("nothing is granted in a unit test; say what messages say with testing.messages", true);
-      return messagesBucket(state.texts);
-    }
-    if (state.store === undefined) throw new Refusal("nothing is granted in a unit test; keep entries with testing.kv", true);
-    return bucketOf(state.store, bucket);
-  },
-  randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(Math.random() * 256)),
-  waits: true,
-});
-

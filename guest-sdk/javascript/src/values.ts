@@ -1,6 +1,8 @@
 // The shapes in which the platform writes values: bare, or wrapped in `{"value": …}`. What is of another shape is `undefined`, never an error.
 
-/** A day that the calendar has. Months and days count from 1. */
+const MAX_YEAR = 9999;
+
+/** A day that the calendar has, of the years 1 to 9999. Months and days count from 1. */
 export interface PlainDate {
   readonly year: number;
   readonly month: number;
@@ -26,6 +28,11 @@ export type Json = Record<string, unknown>;
 
 export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether it is a promise, of whatever make. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Named JSON values, with readers for the shapes that are known. */
@@ -72,10 +79,12 @@ export function text(value: unknown): string | undefined {
   return typeof found === "string" ? found : undefined;
 }
 
-/** A whole number that a `number` holds exactly, or a text that spells one; bare or wrapped. */
+/** A whole number that a `number` holds exactly, or a text of nothing but its digits and their sign; bare or wrapped. */
 export function integer(value: unknown): number | undefined {
-  const found = number(value);
-  return Number.isSafeInteger(found) ? found : undefined;
+  const found = bare(value);
+  const isSpelled = typeof found === "string" && /^[+-]?[0-9]+$/u.test(found.trim());
+  const read = typeof found === "number" || isSpelled ? Number(found) : NaN;
+  return Number.isSafeInteger(read) ? read : undefined;
 }
 
 /** A finite number, or a text that spells one; bare or wrapped. */
@@ -90,7 +99,8 @@ export function number(value: unknown): number | undefined {
 export function date(value: unknown): PlainDate | undefined {
   const [day, month, year] = parts(value, "dd", "mm", "yy");
   if (day === undefined || month === undefined || year === undefined) return undefined;
-  return month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month) ? { year, month, day } : undefined;
+  const isDay = year >= 1 && year <= MAX_YEAR && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month);
+  return isDay ? { year, month, day } : undefined;
 }
 
 /** The time of day in `{"hh": 3, "mm": 0, "nn": "pm"}`, wrapped or not. `nn` is `am`, `pm`, or `hrs` for the 24-hour clock; any other word (`df` is a
@@ -101,9 +111,9 @@ export function time(value: unknown): PlainTime | undefined {
   const half = (isObject(found) && found["nn"]) || "";
   if (hour === undefined || minute === undefined) return undefined;
   const isHalf = half === "am" || half === "pm";
-  if ((isHalf && hour > 12) || !(isHalf || half === "" || half === "hrs")) return undefined;
+  if (hour < 0 || (isHalf && hour > 12) || !(isHalf || half === "" || half === "hrs")) return undefined;
   const shown = isHalf ? (hour % 12) + (half === "pm" ? 12 : 0) : hour;
-  return shown >= 0 && shown < 24 && minute >= 0 && minute < 60 ? { hour: shown, minute } : undefined;
+  return shown < 24 && minute >= 0 && minute < 60 ? { hour: shown, minute } : undefined;
 }
 
 /** The range in `{"min_value": "200000", "max_value": null, "unit": "rupees"}`, wrapped or not. */

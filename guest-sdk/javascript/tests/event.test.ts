@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { BotError, Event, Fields, PLATFORM } from "codenode";
+import { BotError, Entity, Event, Fields, PLATFORM } from "codenode";
 import * as testing from "codenode/testing";
+
+/** What every SDK reads alike: pairs of a value and of what it is, null if it is nothing. */
+const VALUES = JSON.parse(readFileSync(fixture("values.json"), "utf8")) as Record<"integer" | "date" | "time", [unknown, unknown][]>;
 
 const entitiesOf = (value: unknown) => testing.event("X", { entities: { it: value } }).entities;
 
@@ -48,6 +52,27 @@ test("both shapes of a value read alike", () => {
   assert.deepEqual([wrapped?.text(), wrapped?.unit(), wrapped?.detection], ["71", "quantity", "message"]);
 });
 
+test("values are read as the other SDKs read them", () => {
+  const written = {
+    integer: (entity: Entity) => entity.integer(),
+    date(entity: Entity) {
+      const date = entity.date();
+      return date && [date.year, date.month, date.day];
+    },
+    time(entity: Entity) {
+      const time = entity.time();
+      return time && [time.hour, time.minute];
+    },
+  };
+  for (const [kind, read] of Object.entries(written)) {
+    const pairs = VALUES[kind as keyof typeof VALUES];
+    assert.ok(pairs.length > 0, kind);
+    for (const [value, expected] of pairs) {
+      assert.deepEqual(read(new Entity({ entity_value: value })) ?? null, expected, `${kind} of ${JSON.stringify(value)}`);
+    }
+  }
+});
+
 test("numbers are finite, and whole ones whole", () => {
   const fields = new Fields({ a: 2, b: 2.5, c: 1e30, d: "Infinity", e: true, f: ["2"], g: "0x10", h: "" });
   assert.deepEqual([..."abcdefgh"].map((name) => fields.integer(name)), [2, undefined, undefined, undefined, undefined, undefined, undefined, undefined]);
@@ -76,3 +101,12 @@ test("a range may be open, and odd lists are read as far as they go", () => {
   assert.deepEqual([entities.first("none"), entities.first("null"), entities.first("absent")], [undefined, undefined, undefined]);
   assert.deepEqual([entities.text("lone"), entities.get("many").map((one) => one.text())], ["x", ["a", "b"]]);
 });
+
+/** A file of `tests/fixtures`: this is run where it stands and, by xtask, further below. */
+function fixture(name: string): URL {
+  for (let folder = new URL(".", import.meta.url); folder.pathname !== "/"; folder = new URL("..", folder)) {
+    const found = new URL(`tests/fixtures/${name}`, folder);
+    if (existsSync(found)) return found;
+  }
+  throw new Error(`there is no tests/fixtures/${name} above ${import.meta.url}`);
+}

@@ -20,6 +20,37 @@ test("a reply is written in the platform's form", () => {
   assert.throws(() => new Reply("a", { extra: { status: true } }), /extra cannot have status/);
 });
 
+test("a message is a text or an element, and nothing else", () => {
+  for (const message of [undefined, null, 5, true, ["a"], {}, { type: "" }, { type: "TEXT", data: [] }, Promise.resolve("a"), new Date(0)]) {
+    for (const messages of [message, ["a", message]]) {
+      // A list in the place of a message is one of messages.
+      if (Array.isArray(message) && messages === message) continue;
+      assert.throws(() => new Reply(messages as never), { name: "TypeError", message: /^a message is a text or an element, .*, not / }, String(message));
+    }
+  }
+  assert.deepEqual(new Reply([element.text("a"), "b", { type: "SILENT" } as never]).texts, ["b"]);
+});
+
+test("what JSON cannot say is refused, and half of a surrogate pair is none", () => {
+  const told = (reply: unknown) => {
+    try {
+      return handler(() => reply as Reply)("{}");
+    } catch (error) {
+      return error;
+    }
+  };
+  assert.equal(told(new Reply("a", { conversationDetails: { a: NaN } })), "the reply cannot be JSON: a is NaN, and JSON has no such number");
+  assert.equal(told(new Reply({ type: "A", data: { b: [-Infinity] } })), "the reply cannot be JSON: 0 is -Infinity, and JSON has no such number");
+  assert.equal(told(new Reply("a", { userDetails: null as never, extra: null as never })), '{"status":true,"response":["a"]}');
+  assert.equal(told({ toJSON() {} }), "the reply cannot be JSON: its toJSON gives nothing");
+  const halves = new Reply(["a\ud83d", "\\ud83d \ud83d\ude0a", element.text("\ude0a")], { extra: { "\ud800": "\ud83d" } });
+  assert.deepEqual(JSON.parse(String(told(halves))), {
+    status: true,
+    response: ["a\ufffd", "\\ud83d 😊", '{"text":"\ufffd","type":"TEXT","data":{"quick_replies":[]}}'],
+    "\ufffd": "\ufffd",
+  });
+});
+
 test("quick replies and buttons have the platform's keys", () => {
   assert.deepEqual(shown(element.text("Sure?", [element.say("Yes", { sends: "cancel order 71", emoji: "👍" })])), {
     text: "Sure?", type: "TEXT", data: { quick_replies: [{
@@ -68,7 +99,7 @@ test("a run keeps the reply and the lines", () => {
   });
   const greeted = testing.run(handle, testing.event("HELLO", { user: { full_name: "आशा" }, env: { GREETING: "नमस्ते" } }));
   assert.deepEqual([greeted.texts, greeted.json], [["नमस्ते"], { status: true, response: ["नमस्ते"] }]);
-  assert.deepEqual(greeted.logs, [{ level: "info", message: "asked by आशा" }, { level: "warn", message: "7" }]);
+  assert.deepEqual(greeted.logs, [{ level: "info", context: "", message: "asked by आशा" }, { level: "warn", context: "", message: "7" }]);
   const broken = testing.run(handle, testing.event("HELLO"));
   assert.equal(broken.error, "no greeting");
   assert.throws(() => broken.reply, /the handler gave no reply: BotError: no greeting/);

@@ -29,6 +29,16 @@ const WAYS: Record<string, (event: Event) => Reply> = {
     console.warn("from", { a: "console" });
     return new Reply("written");
   },
+  /** What UTF-8 has no bytes for, wherever the host takes a text. */
+  halve() {
+    log.info("\ud83d", config.get("\ud83d") ?? "is not set");
+    try {
+      kv.node().increment("\ud83d");
+    } catch (error) {
+      log.write("info", "\ud83d", error);
+    }
+    return new Reply("halved \ud83d", { extra: { half: "\ud83d" } });
+  },
   code: () => new Reply(String(/^\d{6}$/u.test(new otp.Codes().issue("a")))),
   roll: () => new Reply(String(Math.random())),
   break_off: () => share(1, undefined),

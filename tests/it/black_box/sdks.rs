@@ -113,6 +113,7 @@ fn everything_that_is_granted_works_from_javascript() {
     assert_eq!(says("refuse"), format!("refused: {NOT_GRANTED}"));
     assert_ne!(says("roll"), says("roll"));
     works_alike(&server, &nobody, ["visits of u1", "from {\"a\":\"console\"}", "from {\"a\":\"console\"}"]);
+    assert_eq!(says("halve"), "halved \u{fffd}");
     let (cause, detail, log) = broken(&server, &asking("break_off", &nobody));
     assert_eq!(cause, "exception");
     assert!(detail.starts_with("shop.ts:6 in share: TypeError: "), "{detail}");

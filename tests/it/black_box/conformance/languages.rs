@@ -112,7 +112,6 @@ const JAVASCRIPT_COMPONENT: &[Cannot] = &[
     ),
     cannot("http", Cause::Exception, "componentize-qjs cannot build for a world that has requests"),
     cannot("connection", Cause::Exception, "componentize-qjs cannot build for a world that has requests"),
-    cannot("out_of_memory", Cause::Exception, "it is an error of the engine's"),
 ];
 
 const JAVASCRIPT: &[Cannot] = &[
