@@ -6,7 +6,7 @@ import { Misplaced, words } from "./source.js";
 
 /** Classes and `?.` are the engine's own; only what is TypeScript's goes. */
 const OPTIONS = { transforms: ["typescript"], disableESTransforms: true };
-const NAMESPACE = /\b(?:namespace|module)\s+[\w$.]+\s*\{/;
+const NAMESPACE = /\b(?:namespace|module)\s+[\w$.]+\s*\{/g;
 
 /** Whether a file of this name holds TypeScript. */
 export function isTypeScript(name) {
@@ -31,9 +31,10 @@ function library() {
 
 /** With its types a namespace would lose what is in it. */
 function refuseNamespaces(source) {
-  if (!NAMESPACE.test(source)) return;
+  const found = new Set(Array.from(source.matchAll(NAMESPACE), ({ index }) => index));
+  if (found.size === 0) return;
   for (const { word, before, start } of words(source, ["namespace", "module"])) {
-    if (before !== "declare" && source.slice(start).search(NAMESPACE) === 0) {
+    if (before !== "declare" && found.has(start)) {
       throw new Misplaced(`there is no ${word} here: write an object, or functions and variables`, source, start);
     }
   }
