@@ -1,9 +1,9 @@
-//! The runners of handlers that are kept as source: a component for each language, in `target/runners`.
+//! The runners of handlers that are kept as source: a component for each engine, in `target/runners`.
 
 use crate::kept::{self, Kept};
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY, ESBUILD};
+use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY, ESBUILD, SUCRASE};
 
 /// Where codenode looks for them, beside the folder of its own program.
 pub(crate) const FOLDER: &str = "target/runners";
@@ -23,6 +23,11 @@ const JAVASCRIPT_SDK: &str = "guest-sdk/javascript/src";
 /// What runners import as `codenode`.
 const JAVASCRIPT_SDK_ENTRY: &str = "./guest-sdk/javascript/src/component.ts";
 const JAVASCRIPT_BUNDLE: &str = "target/toolchains/javascript-runner.js";
+/// What runners import as `sucrase.txt`.
+const SUCRASE_TEXT: &str = "target/toolchains/sucrase.txt";
+const JAVASCRIPT_TESTS: [&str; 2] =
+    ["runtime/runners/javascript/tests/source.test.js", "runtime/runners/javascript/tests/typescript.test.js"];
+const JAVASCRIPT_TESTS_BUNDLE: &str = "target/toolchains/javascript-runner-tests";
 
 /// `cargo xtask runners`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -48,7 +53,10 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("tests of the runners: their logic", || {
         let (top, tests) = ("runtime/runners/python", "runtime/runners/python/tests");
         unittest(Program::new("python3"), &["-t", top, "-s", tests])?;
-        Program::new("node").args(["--test", "runtime/runners/javascript/tests/"]).run()
+        bundle(&JAVASCRIPT_TESTS)?
+            .args(["--out-extension:.js=.mjs", &format!("--outdir={JAVASCRIPT_TESTS_BUNDLE}")])
+            .run()?;
+        Program::new("node").args(["--test", JAVASCRIPT_TESTS_BUNDLE]).run()
     })?;
     let host = steps.step("set-up: a host for the runners", toolchains::wasmtime)?;
     steps
@@ -79,15 +87,28 @@ fn python() -> anyhow::Result<()> {
 /// SpiderMonkey with `runtime/runners/javascript` and the SDK.
 fn javascript() -> anyhow::Result<()> {
     let sources = &[JAVASCRIPT, JAVASCRIPT_PARTS, JAVASCRIPT_SDK, WIT];
-    let made_with = &[COMPONENTIZE_JS, BUILD_JAVASCRIPT, ESBUILD];
+    let made_with = &[COMPONENTIZE_JS, BUILD_JAVASCRIPT, ESBUILD, SUCRASE];
     let runner = Kept { folder: FOLDER, name: "javascript.wasm", sources, made_with };
     runner.make(|draft| {
-        toolchains::esbuild()?
-            .args([JAVASCRIPT, "--bundle", "--format=esm", "--platform=neutral", "--external:wasi:*"])
-            .arg(format!("--alias:codenode={JAVASCRIPT_SDK_ENTRY}"))
-            .args(["--log-level=warning", &format!("--outfile={JAVASCRIPT_BUNDLE}")])
-            .run()?;
+        bundle(&[JAVASCRIPT])?.arg(format!("--outfile={JAVASCRIPT_BUNDLE}")).run()?;
         // It never takes requests, it only sends some.
         Ok(toolchains::build_javascript()?.args([JAVASCRIPT_BUNDLE, WIT, WORLD]).arg(draft).arg("fetch-event"))
     })
+}
+
+/// What makes one file of each of these and of all that it imports, still without a place for it.
+fn bundle(entries: &[&str]) -> anyhow::Result<Program> {
+    let plain = ["--bundle", "--platform=neutral", "--log-level=warning"];
+    toolchains::esbuild()?
+        .arg(toolchains::sucrase()?)
+        .args(plain)
+        .args(["--main-fields=module,main", "--format=iife", "--global-name=sucrase", "--minify", "--charset=ascii"])
+        .arg(format!("--outfile={SUCRASE_TEXT}"))
+        .run()?;
+    Ok(toolchains::esbuild()?
+        .args(entries.iter().copied())
+        .args(plain)
+        .args(["--format=esm", "--external:wasi:*", "--external:node:*", "--loader:.txt=text"])
+        .arg(format!("--alias:codenode={JAVASCRIPT_SDK_ENTRY}"))
+        .arg(format!("--alias:sucrase.txt=./{SUCRASE_TEXT}")))
 }

@@ -37,6 +37,8 @@ const MYPY: &str = "mypy==2.4.1";
 /// From npm; what makes components of JavaScript with QuickJS, and what bundles them.
 pub(crate) const COMPONENTIZE_QJS: [&str; 2] = ["componentize-qjs@0.4.5", ESBUILD];
 pub(crate) const ESBUILD: &str = "esbuild@0.28.2";
+/// From npm; what takes the types away from handlers in TypeScript, in their runner.
+pub(crate) const SUCRASE: &str = "sucrase@3.35.1";
 /// From npm; what checks the types of the SDK for JavaScript, and the types of what runs its tests.
 const TYPESCRIPT: [&str; 2] = ["typescript@7.0.2", "@types/node@20.19.9"];
 
@@ -49,6 +51,7 @@ const PYTHON_PACKAGES_FOLDER: &str = "target/toolchains/python-packages";
 const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
 pub(crate) const JAVASCRIPT_SDK_FOLDER: &str = "target/toolchains/javascript-sdk";
 const NODE_FOLDER: &str = "target/toolchains/node";
+const SUCRASE_FOLDER: &str = "target/toolchains/sucrase";
 const ZIG_FOLDER: &str = "target/toolchains/zig";
 const GO_FOLDER: &str = "target/toolchains/go";
 const ASSEMBLYSCRIPT_FOLDER: &str = "target/toolchains/assemblyscript";
@@ -130,6 +133,11 @@ pub(crate) fn build_javascript() -> anyhow::Result<Program> {
 /// The program `esbuild`, which bundles, still without its arguments.
 pub(crate) fn esbuild() -> anyhow::Result<Program> {
     Ok(Program::new(javascript_sdk()?.join("node_modules/.bin/esbuild")))
+}
+
+/// The module `sucrase`, installed if it is not there.
+pub(crate) fn sucrase() -> anyhow::Result<PathBuf> {
+    Ok(from_npm(&[SUCRASE], SUCRASE_FOLDER)?.join("node_modules/sucrase/dist/esm/index.js"))
 }
 
 /// The folder that has in its `node_modules` what the SDK for JavaScript is built and tested with, installed if it is not there.

@@ -25,8 +25,8 @@ const TICK: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args)]
 pub(crate) struct Deploy {
-    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js) [default: what the project in this folder builds, with its
-    /// grants and limits]
+    /// The compiled handler (.wasm), or its source in Python (.py), JavaScript (.js) or TypeScript (.ts) [default: what the project in this folder
+    /// builds, with its grants and limits]
     artifact: Option<PathBuf>,
     /// The node that will run it [default: the project's name]
     #[arg(long, value_name = "ID")]

@@ -10,7 +10,7 @@ use crate::output::printable;
 
 #[derive(clap::Args)]
 pub(crate) struct Inspect {
-    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js)
+    /// The compiled handler (.wasm), or its source in Python (.py), JavaScript (.js) or TypeScript (.ts)
     artifact: PathBuf,
     /// Print the inspection as one JSON object
     #[arg(long)]

@@ -15,7 +15,8 @@ use crate::{local, output};
 
 #[derive(clap::Args)]
 pub(crate) struct Run {
-    /// The compiled handler (.wasm), or its source in Python (.py) or JavaScript (.js) [default: what the project in this folder builds]
+    /// The compiled handler (.wasm), or its source in Python (.py), JavaScript (.js) or TypeScript (.ts) [default: what the project in this folder
+    /// builds]
     artifact: Option<PathBuf>,
     #[command(flatten)]
     event: EventSource,

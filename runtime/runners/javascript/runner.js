@@ -1,46 +1,53 @@
-// The runner for handlers in JavaScript: the component of the world `codenode:node/runner`.
+// The runner for handlers in JavaScript and TypeScript: the component of the world `codenode:node/runner`.
 
 import * as codenode from "codenode";
 import { Failed, line, shortened, told, upstream } from "./parts/failures.js";
 import { call, find, named, text } from "./parts/handler.js";
 import { uncaught } from "./parts/globals.js";
-import { FILE, Misplaced, body } from "./parts/source.js";
+import { Misplaced, body, callIt, columnIn, file } from "./parts/source.js";
+import { isTypeScript, withoutTypes } from "./parts/typescript.js";
 
 /** How a program begins, before the body of a function in UTF-8. */
-const MAGIC = "codenode javascript 1\n";
-const NAMED = `\n//# sourceURL=${FILE}`;
+const MAGIC = "codenode javascript 2\n";
 /** On the source's first line, where it moves columns. */
 const HEAD = "(async function (exports, module, require, codenode) { ";
 
-export function compile(source) {
+export function compile(name, source) {
+  callIt(name);
   const clean = source.replace(/^\uFEFF/, "").replace(/^#!.*/, "");
-  let made;
+  let made = clean;
   try {
-    made = body(clean);
+    if (isTypeScript(name)) made = withoutTypes(made);
+    made = body(made);
     // Parsed, and not called.
-    (0, eval)(`${HEAD}${made}\n})${NAMED}`);
+    evaluated(made);
   } catch (error) {
-    throw refusal(error, clean);
+    throw refusal(error, clean, made);
   }
-  return new TextEncoder().encode(MAGIC + JSON.stringify([clean, made]));
+  return new TextEncoder().encode(MAGIC + JSON.stringify([name, clean, made]));
 }
 
 export async function run(program, event, context) {
   const kept = new TextDecoder().decode(program);
   if (!kept.startsWith(MAGIC)) throw "the program is of another runner: compile the source again";
-  const [source, made] = JSON.parse(kept.slice(MAGIC.length));
+  const [name, source, made] = JSON.parse(kept.slice(MAGIC.length));
+  callIt(name);
   try {
     const module = { exports: {} };
-    const loaded = (0, eval)(`${HEAD}${made}\n})${NAMED}`)(module.exports, module, required, codenode);
-    await Promise.race([loaded, uncaught]);
-    const [name, handler] = find(module.exports);
-    return text(named(name, source), await Promise.race([call(name, handler, event, JSON.parse(context)), uncaught]));
+    await Promise.race([evaluated(made)(module.exports, module, required, codenode), uncaught]);
+    const [called, handler] = find(module.exports);
+    return text(named(called, source), await Promise.race([call(called, handler, event, JSON.parse(context)), uncaught]));
   } catch (error) {
     if (error instanceof Failed) throw error.message;
     if (error instanceof codenode.BotError) throw shortened(error.message);
-    codenode.log.critical(told(error, source, HEAD.length));
+    codenode.log.critical(told(error, source, made, HEAD.length));
     throw upstream(error) + line(error);
   }
+}
+
+/** The function whose body it is. */
+function evaluated(made) {
+  return (0, eval)(`${HEAD}${made}\n})\n//# sourceURL=${file}`);
 }
 
 function required(name) {
@@ -48,22 +55,18 @@ function required(name) {
   throw new Error(`there is no module ${name} here`);
 }
 
-/** `main.js:3:7: SyntaxError: …`, the line and a caret. */
-function refusal(error, source) {
-  let at;
-  if (error instanceof Misplaced) {
-    const before = source.slice(0, error.offset).split("\n");
-    at = { line: before.length, column: before.at(-1).length + 1 };
-  } else if (error instanceof SyntaxError && error.lineNumber) {
-    at = { line: error.lineNumber, column: error.columnNumber - (error.lineNumber === 1 ? HEAD.length : 0) };
-  } else {
-    return `${FILE}: ${error instanceof RangeError || error.name === "InternalError" ? "the source is nested too deeply, or too large" : error}`;
+/** `main.js:3:7: SyntaxError: …`, the line and a caret. `made` is what had become of the source. */
+function refusal(error, source, made) {
+  if (!(error instanceof Misplaced) && !(error instanceof SyntaxError && error.lineNumber)) {
+    return `${file}: ${error instanceof RangeError || error.name === "InternalError" ? "the source is nested too deeply, or too large" : error}`;
   }
+  const moved = error instanceof SyntaxError && error.lineNumber === 1 ? HEAD.length : 0;
   const lines = source.trimEnd().split("\n");
-  const isBehind = at.line > lines.length;
-  const number = isBehind ? lines.length : at.line;
+  const isBehind = error.lineNumber > lines.length;
+  const number = isBehind ? lines.length : error.lineNumber;
   const shown = lines[number - 1].replaceAll("\t", " ");
-  const column = isBehind ? shown.length + 1 : Math.max(1, Math.min(at.column, shown.length + 1));
+  const became = (made.split("\n")[number - 1] ?? "").replaceAll("\t", " ");
+  const column = isBehind ? shown.length + 1 : columnIn(shown, became, Math.max(1, error.columnNumber - moved));
   const why = isBehind ? "the source ends too early" : error.message;
-  return `${FILE}:${number}:${column}: SyntaxError: ${why}\n    ${shown}\n    ${" ".repeat(column - 1)}^`;
+  return `${file}:${number}:${column}: SyntaxError: ${why}\n    ${shown}\n    ${" ".repeat(column - 1)}^`;
 }

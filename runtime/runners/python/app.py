@@ -14,9 +14,9 @@ from codenode_runner import image
 
 
 class WitWorld(wit_world.WitWorld):
-    def compile(self, source: str) -> bytes:
+    def compile(self, file: str, source: str) -> bytes:
         try:
-            return program.build(source)
+            return program.build(file, source)
         except Failed as failed:
             raise Err(log.clean(str(failed))) from None
 

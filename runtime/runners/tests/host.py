@@ -3,6 +3,7 @@
 It serves `wasi:logging`, `wasi:config` and `wasi:keyvalue` itself, and WASI with `wasi:http` as wasmtime does. It has none of codenode's limits.
 """
 
+import copy
 import json
 import os
 import time
@@ -43,17 +44,24 @@ class World:
 
 
 class Runner:
-    """A runner, compiled once. Each call is in a fresh instance."""
+    """A runner, compiled once. Each call is in a fresh instance. `file` is what sources are called."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, file: str) -> None:
+        self.file = file
         config = Config()
         config.wasm_component_model = True
         config.max_wasm_stack = STACK_BYTES
         self._engine = Engine(config)
         self._component = Component(self._engine, (FOLDER / name).read_bytes())
 
+    def called(self, file: str) -> "Runner":
+        """The same, for sources of another name."""
+        runner = copy.copy(self)
+        runner.file = file
+        return runner
+
     def compile(self, source: str) -> bytes:
-        return self._call(World(), "compile", source)
+        return self._call(World(), "compile", self.file, source)
 
     def run(self, source_or_program: str | bytes, event: object = None, world: World | None = None, **context: object) -> str:
         """The answer to an event. Raises `Broken` with the error."""

@@ -7,7 +7,7 @@ import host
 import service
 from host import Broken, Runner, World
 
-RUNNER = Runner("python.wasm")
+RUNNER = Runner("python.wasm", "main.py")
 SERVICE = service.start()
 
 

@@ -27,6 +27,7 @@ use crate::host::Host;
 use crate::inspect::Form;
 use crate::loaded::{Loaded, Slot};
 use crate::runners::Program;
+use crate::source::Source;
 
 /// How long an event waits for its code to be loaded. A whole CPython (33 MB) takes a third of a second on a busy machine whose processor has
 /// no instructions for SHA-256; a small handler takes one or two milliseconds.
@@ -338,12 +339,12 @@ impl Guest {
     pub(crate) async fn compile(
         &self,
         store: &mut Store<Host>,
-        source: &str,
+        source: &Source<'_>,
     ) -> Result<Option<Result<Vec<u8>, String>>, Failure> {
         let Self::Runner(pre) = self else { return Ok(None) };
         let instantiated = pre.instantiate_async(&mut *store).await;
         let runner = instantiated.map_err(|error| Failure { error, instantiating: true })?;
-        let compiled = runner.call_compile(store, source).await;
+        let compiled = runner.call_compile(store, source.file, source.text).await;
         compiled.map(Some).map_err(|error| Failure { error, instantiating: false })
     }
 }

@@ -20,6 +20,7 @@ use crate::inputs::Inputs;
 use crate::key_value::{KeyValue, KeyValueError, Write};
 use crate::pace::{FIRST_SLICE_TICKS, Pace};
 use crate::prepared::{Answer, Failure, Guest, Prepared};
+use crate::source::Source;
 use crate::state::{self, Change, Recalled};
 use crate::{Grants, PrepareError, Sandbox};
 
@@ -88,7 +89,7 @@ impl Sandbox {
     pub(crate) async fn make_program(
         &self,
         runner: &Guest,
-        source: &str,
+        source: &Source<'_>,
         limits: &Limits,
     ) -> Result<Vec<u8>, PrepareError> {
         let pace = Pace::start(self.0.lane.clone());

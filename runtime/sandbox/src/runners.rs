@@ -1,5 +1,5 @@
-//! What runs sources: a component of codenode's own for each language, compiled once for a host. It makes a program of a source, in the sandbox, when
-//! that is prepared, and runs the program, in a fresh instance, for every event.
+//! What runs sources: a component of codenode's own for Python, and one for JavaScript and TypeScript, compiled once for a host. It makes a program of
+//! a source, in the sandbox, when that is prepared, and runs the program, in a fresh instance, for every event.
 
 use std::collections::HashMap;
 use std::env;
@@ -25,9 +25,14 @@ use crate::{PrepareError, Sandbox};
 /// The largest program that is kept; what a runner makes of the longest source is about three times as long.
 const MAX_PROGRAM_BYTES: usize = 2 << 20;
 
-/// What a runner may use to make a program of a source.
-const COMPILE_LIMITS: Limits =
-    Limits { cpu_time: Duration::from_secs(5), memory_bytes: 256 << 20, host_call_bytes: 16 << 20, ..Limits::DEFAULT };
+/// What a runner may use to make a program of a source. The longest in TypeScript takes 4 s of a core.
+const COMPILE_LIMITS: Limits = Limits {
+    cpu_time: Duration::from_secs(10),
+    wall_time: Duration::from_secs(40),
+    memory_bytes: 256 << 20,
+    host_call_bytes: 16 << 20,
+    ..Limits::DEFAULT
+};
 
 /// Where runners are looked for beside the program, if nobody says where they are: as they are built, and as they are installed.
 const USUAL_PLACES: [&str; 3] = ["runners", "../runners", "../lib/codenode/runners"];
@@ -35,6 +40,7 @@ const USUAL_PLACES: [&str; 3] = ["runners", "../runners", "../lib/codenode/runne
 /// The runners of a host.
 pub(crate) struct Runners {
     folder: Option<PathBuf>,
+    /// By [`Language::runner`].
     ready: Mutex<HashMap<Language, Arc<Prepared>>>,
 }
 
@@ -52,7 +58,7 @@ impl Runners {
 
     /// The runner's bytes.
     fn read(&self, language: Language) -> Result<Vec<u8>, PrepareError> {
-        let file = format!("{}.wasm", language.name());
+        let file = format!("{}.wasm", language.runner().name());
         let places = self.places();
         let Some(path) = places.iter().map(|place| place.join(&file)).find(|path| path.is_file()) else {
             let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
@@ -75,7 +81,7 @@ impl Sandbox {
     /// The runner of a language, ready.
     async fn runner(&self, language: Language) -> Result<Arc<Prepared>, PrepareError> {
         let mut ready = self.0.runners.ready.lock().await;
-        if let Some(runner) = ready.get(&language).filter(|runner| self.keeps(runner)) {
+        if let Some(runner) = ready.get(&language.runner()).filter(|runner| self.keeps(runner)) {
             return Ok(Arc::clone(runner));
         }
         let sandbox = self.clone();
@@ -87,7 +93,7 @@ impl Sandbox {
             None => self.compile(id, &bytes).await?,
         };
         let runner = Arc::new(runner);
-        ready.insert(language, Arc::clone(&runner));
+        ready.insert(language.runner(), Arc::clone(&runner));
         Ok(runner)
     }
 
@@ -106,7 +112,7 @@ impl Sandbox {
         let code = self.code(&runner, &CancellationToken::new()).await;
         let code = code.map_err(|unavailable| anyhow!("the runner of {}: {}", source.language, unavailable.detail))?;
         let began = Instant::now();
-        let made = self.make_program(&code, source.text, &COMPILE_LIMITS).await.and_then(must_be_small);
+        let made = self.make_program(&code, &source, &COMPILE_LIMITS).await.and_then(must_be_small);
         self.0.compiler.count(&made, began.elapsed());
         let program = Program { runner: runner.artifact(), bytes: made? };
         let (draft, mut file) = self.0.cache.draft(id).context("cannot write a program")?;

@@ -47,3 +47,4 @@ mod state;
 mod third_party;
 mod tls;
 mod traces;
+mod typescript;

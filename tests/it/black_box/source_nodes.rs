@@ -52,7 +52,7 @@ pub(super) fn sandbox() -> String {
 }
 
 /// A server with a node `N`, and somebody who may do everything there, with a folder for sources.
-fn server() -> (Server, Shell) {
+pub(super) fn server() -> (Server, Shell) {
     let server = Server::start(&(sandbox() + "[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n"));
     let shell = Shell::of(&server);
     shell.does("tenant create acme");
@@ -72,7 +72,7 @@ fn deploy(shell: &Shell, source: &str, flags: &str) {
     shell.does(&deploy_line(shell, source, flags));
 }
 
-fn said(server: &Server, event: &[u8]) -> String {
+pub(super) fn said(server: &Server, event: &[u8]) -> String {
     let answer = server.send("N", event);
     assert_eq!(answer.status, 200, "{} {}", answer.body, server.record(&answer));
     answer.json()["response"][0].as_str().unwrap().to_owned()
@@ -84,7 +84,7 @@ fn different(texts: &[String], place: usize) -> usize {
 }
 
 /// The record of an event that breaks, by its cause and its detail.
-fn broken(server: &Server, event: &[u8]) -> (String, String, Value) {
+pub(super) fn broken(server: &Server, event: &[u8]) -> (String, String, Value) {
     let answer = server.send("N", event);
     let record = server.record(&answer);
     let detail = record["detail"].as_str().unwrap_or_else(|| panic!("{record}")).to_owned();
@@ -297,11 +297,11 @@ fn javascript_is_as_live_as_python() {
     asked["env_variables"] = json!({ "service": service.url("/") });
     assert_eq!(said(&server, asked.to_string().as_bytes()), "packed");
     let (cause, detail, record) = broken(&server, &asking("house"));
-    assert!(cause == "exception" && detail.contains("main.js:6 in priceOf: RangeError: no house here"), "{detail}");
-    assert!(record["log"].to_string().contains("main.js:17"), "{record}");
+    assert!(cause == "exception" && detail.contains("main.mjs:6 in priceOf: RangeError: no house here"), "{detail}");
+    assert!(record["log"].to_string().contains("main.mjs:17"), "{record}");
     assert_eq!(broken(&server, &asking("endless")).0, "out_of_cpu");
     let refused = deploy("export function handle(event) {\n  return = 1;\n}\n").exits(1).err();
-    assert!(refused.contains("main.js:2") && refused.contains("SyntaxError") && refused.contains('^'), "{refused}");
+    assert!(refused.contains("main.mjs:2") && refused.contains("SyntaxError") && refused.contains('^'), "{refused}");
     assert_eq!(said(&server, &asking("powerbank")), "The powerbank costs ₹1000.", "what was live is live");
 }
 

@@ -1,4 +1,5 @@
 mod sdk;
+mod types;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -37,6 +38,8 @@ enum Language {
     Python,
     #[value(name = "javascript", alias = "js")]
     JavaScript,
+    #[value(name = "typescript", alias = "ts")]
+    TypeScript,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -73,6 +76,7 @@ impl New {
         }
         match self.lang {
             Language::Rust => sdk::write_to(&folder.join(sdk::FOLDER))?,
+            Language::TypeScript => types::write_to(folder)?,
             Language::Python | Language::JavaScript => {}
         }
         let mut out = anstream::stdout();
@@ -104,6 +108,7 @@ impl Language {
             Self::Rust => "rust",
             Self::Python => "python",
             Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
         }
     }
 
@@ -113,6 +118,7 @@ impl Language {
             Self::Rust => "src/lib.rs",
             Self::Python => "main.py",
             Self::JavaScript => "main.js",
+            Self::TypeScript => "main.ts",
         }
     }
 }

@@ -23,9 +23,9 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) struct Manifest {
     /// The node that it is deployed as.
     pub(crate) name: NodeId,
-    /// The handler in Python or JavaScript, where it is not called `main.py` or `main.js`.
+    /// The handler in Python, JavaScript or TypeScript, where it is not called `main.py`, `main.js` or `main.ts`.
     pub(crate) source: Option<PathBuf>,
-    /// Whether Python or JavaScript is built into a component, with packages, rather than kept as its source.
+    /// Whether Python, JavaScript or TypeScript is built into a component, with packages, rather than kept as its source.
     #[serde(default)]
     pub(crate) component: bool,
     /// How the artifact is made, where nothing in the folder tells.

@@ -10,7 +10,7 @@ use sandbox::source::Language;
 use super::manifest::{Build, FILE, Manifest};
 
 /// What a handler is called that is kept as its source.
-const SOURCES: [&str; 4] = ["main.py", "main.js", "main.mjs", "main.ts"];
+const SOURCES: [&str; 5] = ["main.py", "main.js", "main.mjs", "main.ts", "main.mts"];
 const CARGO: &str = "Cargo.toml";
 
 /// What to do for an artifact.
@@ -56,7 +56,7 @@ impl Recipe {
             SOURCES.into_iter().chain([CARGO]).filter(|name| folder.join(name).is_file()).collect();
         match lies_there.as_slice() {
             [CARGO] if manifest.component => {
-                bail!("{shown}: `component` is for Python and JavaScript: a crate is built into one anyway")
+                bail!("{shown}: `component` is for Python, JavaScript and TypeScript: a crate is built into one anyway")
             }
             [CARGO] => Ok(Self::Rust),
             [name] => match Self::of_file(Path::new(name), manifest.component)? {
@@ -77,16 +77,14 @@ impl Recipe {
 
     /// `None` for a file of no language that there is an interpreter for.
     fn of_file(file: &Path, as_component: bool) -> anyhow::Result<Option<Self>> {
-        // Types are taken away when a component is built.
-        if file.extension().is_some_and(|ending| ending == "ts") {
-            return Ok(Some(Self::JavaScriptComponent(file.to_owned())));
-        }
         Ok(match Language::of_file(file) {
             Some(Language::Python) if as_component && file != Path::new("main.py") => {
                 bail!("{}: a component is built of main.py: rename it", file.display())
             }
             Some(Language::Python) if as_component => Some(Self::PythonComponent),
-            Some(Language::JavaScript) if as_component => Some(Self::JavaScriptComponent(file.to_owned())),
+            Some(Language::JavaScript | Language::TypeScript) if as_component => {
+                Some(Self::JavaScriptComponent(file.to_owned()))
+            }
             Some(language) => Some(Self::Source(language, file.to_owned())),
             None => None,
         })
@@ -96,8 +94,7 @@ impl Recipe {
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Source(Language::Python, _) => f.write_str("Python, as it is"),
-            Self::Source(Language::JavaScript, _) => f.write_str("JavaScript, as it is"),
+            Self::Source(language, _) => write!(f, "{language}, as it is"),
             Self::Rust => f.write_str("Rust, by cargo"),
             Self::PythonComponent => f.write_str("Python, by componentize-py"),
             Self::JavaScriptComponent(_) => f.write_str("JavaScript, by componentize-qjs"),
@@ -131,7 +128,9 @@ mod tests {
         );
         assert_eq!(found("component = true", &["main.py"]), Ok(Recipe::PythonComponent));
         assert_eq!(found("component = true", &["main.js"]), Ok(Recipe::JavaScriptComponent("main.js".into())));
-        assert_eq!(found("", &["main.ts", "package.json"]), Ok(Recipe::JavaScriptComponent("main.ts".into())));
+        assert_eq!(found("", &["main.ts", "util.ts"]), Ok(Recipe::Source(Language::TypeScript, "main.ts".into())));
+        let typed = found("component = true", &["main.ts", "package.json"]);
+        assert_eq!(typed, Ok(Recipe::JavaScriptComponent("main.ts".into())));
         let command = found("[build]\ncommand = [\"make\"]\nartifact = \"a.wasm\"", &["main.py"]).unwrap();
         assert_eq!(command.to_string(), "by `make`");
     }
@@ -143,7 +142,7 @@ mod tests {
             ("", &["main.py", "Cargo.toml"], "both main.py and Cargo.toml: say which one"),
             ("source = \"main.rb\"", &[], "must end in .py, .js, .mjs or .ts"),
             ("component = true\nsource = \"bot.py\"", &[], "a component is built of main.py"),
-            ("component = true", &["Cargo.toml"], "is for Python and JavaScript"),
+            ("component = true", &["Cargo.toml"], "is for Python, JavaScript and TypeScript"),
             ("component = true\n[build]\ncommand = [\"make\"]\nartifact = \"a\"", &[], "both `component` and [build]"),
             ("source = \"main.py\"\n[build]\ncommand = [\"make\"]\nartifact = \"a\"", &[], "both `source` and [build]"),
         ] {

@@ -1,11 +1,11 @@
 // What went wrong, for the author: one line for the bot break, and the author's own frames for the log.
 
-import { FILE } from "./source.js";
+import { columnIn, file } from "./source.js";
 
 const UPSTREAM = "upstream: ";
 const MAX_LINE_CHARS = 1000;
 const MAX_FRAMES = 20;
-const FRAME = new RegExp(`^(?:async\\*)?(.*)@${FILE.replace(".", "\\.")}:(\\d+):(\\d+)$`, "u");
+const FRAME = /^(?:async\*)?(.*)@([\w.-]+):(\d+):(\d+)$/u;
 
 /** Failures of services that `fetch` told of. */
 const ofServices = new WeakSet();
@@ -26,17 +26,18 @@ export function upstream(error) {
 /** `main.js:7 in share: TypeError: …`, the author's innermost line. */
 export function line(error) {
   const [frame] = frames(error);
-  const place = frame ? `${FILE}:${frame.line}${frame.name ? ` in ${frame.name}` : ""}` : FILE;
+  const place = frame ? `${file}:${frame.line}${frame.name ? ` in ${frame.name}` : ""}` : file;
   return shortened(`${place}: ${what(error)}`);
 }
 
-/** With the author's lines, the innermost first. `head` is how far columns of the first line are moved. */
-export function told(error, source, head) {
-  const lines = source.split("\n");
+/** With the author's lines, the innermost first. `made` is what became of the source; `head` is how far columns of the first line are moved. */
+export function told(error, source, made, head) {
+  const [lines, madeLines] = [source.split("\n"), made.split("\n")];
   const places = frames(error).slice(0, MAX_FRAMES).map(({ name, line, column }) => {
-    const at = `    at ${name || "main.js itself"} (${FILE}:${line}:${line === 1 ? Math.max(1, column - head) : column})`;
-    const shown = lines[line - 1]?.trim();
-    return shown ? `${at}\n        ${shown}` : at;
+    const shown = lines[line - 1] ?? "";
+    const at = columnIn(shown, madeLines[line - 1] ?? "", line === 1 ? Math.max(1, column - head) : column);
+    const place = `    at ${name || `${file} itself`} (${file}:${line}:${at})`;
+    return shown.trim() ? `${place}\n        ${shown.trim()}` : place;
   });
   const cause = error instanceof Error && error.cause !== undefined ? [`caused by: ${what(error.cause)}`] : [];
   return [what(error), ...places, ...cause].join("\n");
@@ -68,6 +69,7 @@ function frames(error) {
   const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : "";
   return stack.split("\n").flatMap((text) => {
     const found = FRAME.exec(text);
-    return found ? [{ name: found[1].replace(/[/<]+$/u, ""), line: Number(found[2]), column: Number(found[3]) }] : [];
+    if (found?.[2] !== file) return [];
+    return [{ name: found[1].replace(/[/<]+$/u, ""), line: Number(found[3]), column: Number(found[4]) }];
   });
 }

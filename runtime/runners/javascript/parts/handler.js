@@ -1,7 +1,7 @@
 // One event through an author's handler: `handler(event, context)` as AWS Lambda calls it, or `handle(event)`.
 
 import { Failed, kind, shortened } from "./failures.js";
-import { FILE, NAMES } from "./source.js";
+import { NAMES, file } from "./source.js";
 
 /** An object of these alone, with a body, is an answer over HTTP, as AWS Lambda's are. Any other object is the reply. */
 const ANSWER_KEYS = new Set(["statusCode", "body", "headers", "multiValueHeaders", "cookies", "isBase64Encoded"]);
@@ -14,10 +14,10 @@ export function find(exported) {
   for (const name of NAMES) {
     const handler = exported[name];
     if (handler === undefined) continue;
-    if (typeof handler !== "function") throw new Failed(`${FILE}: ${name} is no function but ${kind(handler)}: ${SHAPE}`);
+    if (typeof handler !== "function") throw new Failed(`${file}: ${name} is no function but ${kind(handler)}: ${SHAPE}`);
     return [name, handler];
   }
-  throw new Failed(`${FILE}: there is no handler: ${SHAPE}`);
+  throw new Failed(`${file}: there is no handler: ${SHAPE}`);
 }
 
 /** What the handler returns or settles to, or calls back with: its third parameter, if it has one. */
@@ -41,9 +41,9 @@ export function call(name, handler, event, told) {
 
 /** `main.js:7: handle`, where the source says it in one of the usual ways. */
 export function named(name, source) {
-  const said = new RegExp(name === "default" ? "\\bexport\\s+default\\b|\\bmodule\\.exports\\b" : `\\bfunction\\s*\\*?\\s*${name}\\b|\\b${name}\\s*=[^=]`, "u");
+  const said = new RegExp(name === "default" ? "\\bexport\\s+default\\b|\\bmodule\\.exports\\b" : `\\bfunction\\s*\\*?\\s*${name}\\b|\\b${name}\\s*(?::[^=;\\n]*)?=[^=]`, "u");
   const at = source.search(said);
-  return at < 0 ? name : `${FILE}:${source.slice(0, at).split("\n").length}: ${name}`;
+  return at < 0 ? name : `${file}:${source.slice(0, at).split("\n").length}: ${name}`;
 }
 
 /** The reply's JSON of what a handler returned. A text is the host's to judge. */

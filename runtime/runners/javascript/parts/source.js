@@ -1,6 +1,12 @@
 // From an author's source to the body of a function: `export` and `import` are of modules, and there are none here. Every line stays where it is.
 
-export const FILE = "main.js";
+/** What the author's source is called. There is one in each instance. */
+export let file = "main.js";
+
+/** Says what it is called, before anything is said of it. */
+export function callIt(name) {
+  file = name;
+}
 
 /** What a handler may be called, in the order in which it is looked for; the first two are called as AWS Lambda calls its own. */
 export const NAMES = ["handler", "main", "handle", "default"];
@@ -13,18 +19,20 @@ const IMPORT = /\s*(?:\*\s*as\s+([\w$]+)|\{([^}]*)\}|([\w$]+))\s*from\s*(["'])co
 /** After these a `/` begins a regular expression; after anything else that is a word or a bracket's end it divides. */
 const BEFORE_EXPRESSION = new Set(["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield"]);
 
-/** What is wrong with a source, at an offset of it. */
+/** What is wrong with a source, at an offset of it. Lines and columns count from 1, as the engine's do. */
 export class Misplaced extends Error {
-  constructor(message, offset) {
+  constructor(message, source, offset) {
     super(message);
-    this.offset = offset;
+    const before = source.slice(0, offset).split("\n");
+    this.lineNumber = before.length;
+    this.columnNumber = before.at(-1).length + 1;
   }
 }
 
 /** The body of a function that takes `exports`, `module`, `require` and `codenode`. Throws `Misplaced`. */
 export function body(source) {
   const edits = [], exported = [];
-  for (const { word, start, end } of words(source)) {
+  for (const { word, start, end } of words(source, ["export", "import"])) {
     if (word === "export") edits.push(withoutExport(source, start, end, exported));
     else if (word === "import") edits.push(withoutImport(source, start, end));
   }
@@ -40,6 +48,19 @@ export function body(source) {
     (name) => `if (!("${name}" in module.exports) && typeof ${name} === "function" && ${name} !== codenode.${name}) module.exports.${name} = ${name};`,
   );
   return `${made}${source.slice(done)}\n;${set.join(" ")} if (typeof module.exports !== "function") { ${found.join(" ")} }`;
+}
+
+/** Where in an author's line is what is at a column of what became of it: words and signs are taken away and added, and stay in their order. */
+export function columnIn(line, made, column) {
+  const rest = made.slice(column - 1);
+  if (line.endsWith(rest)) return line.length - rest.length + 1;
+  let found = 0, next = 0;
+  for (const { 0: part, index } of made.matchAll(/[\w$\u0080-\uffff]+|\S/g)) {
+    if (index >= column) break;
+    const at = line.indexOf(part, next);
+    if (at >= 0) [found, next] = [at, at + part.length];
+  }
+  return found + 1;
 }
 
 function withoutExport(source, start, end, exported) {
@@ -59,12 +80,12 @@ function withoutExport(source, start, end, exported) {
     return { start, end: from, text: "" };
   }
   if (isDefault) return { start, end: from, text: "exports.default =" };
-  throw new Misplaced("there are no other modules here: export a function, a class or a variable of this one", start);
+  throw new Misplaced("there are no other modules here: export a function, a class or a variable of this one", source, start);
 }
 
 function withoutImport(source, start, end) {
   const named = at(IMPORT, source, end);
-  if (!named) throw new Misplaced('there are no modules here but "codenode"', start);
+  if (!named) throw new Misplaced('there are no modules here but "codenode"', source, start);
   const [all, whole, list, standard] = named;
   const names = list === undefined ? whole ?? standard : `{${list.replace(/\s+as\s+/g, ": ")}}`;
   return { start, end: end + all.length, text: `const ${names} = codenode;` };
@@ -75,8 +96,9 @@ function at(pattern, source, offset) {
   return pattern.exec(source);
 }
 
-/** The words `export` and `import` that are statements: not in comments, texts, templates or regular expressions, and no names of properties. */
-function* words(source) {
+/** Those of these words that begin statements: not in comments, texts, templates or regular expressions, and no names of properties. `before` is the
+ * word or the sign before one. */
+export function* words(source, wanted) {
   const templates = [];
   let offset = 0, before = "";
   while (offset < source.length) {
@@ -101,7 +123,7 @@ function* words(source) {
       const word = at(WORD, source, offset)?.[0];
       if (word) {
         const isStatement = before !== "." && !at(/\s*[:.(=,]/y, source, offset + word.length);
-        if ((word === "export" || word === "import") && isStatement) yield { word, start: offset, end: offset + word.length };
+        if (wanted.includes(word) && isStatement) yield { word, before, start: offset, end: offset + word.length };
         offset += word.length;
         before = word;
       } else {

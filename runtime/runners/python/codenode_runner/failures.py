@@ -2,12 +2,23 @@
 
 from codenode._failures import Failures, bare, shortened
 
-__all__ = ["FAILURES", "FILE", "Failed", "bare", "shortened"]
+__all__ = ["FAILURES", "Failed", "bare", "call_it", "file", "shortened"]
 
-#: What the author's source is called.
-FILE = "main.py"
+_file = "main.py"
 
-FAILURES = Failures(lambda file: file if file == FILE else None)
+
+def file() -> str:
+    """What the author's source is called. There is one in each instance."""
+    return _file
+
+
+def call_it(file: str) -> None:
+    """Says what it is called, before anything is said of it."""
+    global _file
+    _file = file
+
+
+FAILURES = Failures(lambda name: name if name == _file else None)
 
 
 class Failed(Exception):

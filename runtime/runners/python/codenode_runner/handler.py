@@ -16,7 +16,7 @@ from codenode.reply import valid
 
 from . import program as programs
 from .context import Context
-from .failures import FAILURES, FILE, Failed, bare, shortened
+from .failures import FAILURES, Failed, bare, file, shortened
 
 #: A dict of these alone, with a body, is an answer over HTTP, as AWS Lambda's are. Any other dict is the reply.
 _ANSWER_KEYS = {"statusCode", "body", "headers", "multiValueHeaders", "cookies", "isBase64Encoded"}
@@ -45,7 +45,7 @@ def run(program: bytes, event: str, context: str) -> str:
 
 def _module(loaded: programs.Program) -> ModuleType:
     module = ModuleType("main")
-    module.__file__ = FILE
+    module.__file__ = file()
     sys.modules["main"] = module
     exec(loaded.code, module.__dict__)
     return module
@@ -57,9 +57,9 @@ def _find(module: ModuleType) -> tuple[str, Callable[..., Any]]:
         if handler is None:
             continue
         if not callable(handler) or isinstance(handler, type):
-            raise Failed(f"{FILE}: {name} is no function but {_kind(handler)}: write `def {_SHAPES[name]}`")
+            raise Failed(f"{file()}: {name} is no function but {_kind(handler)}: write `def {_SHAPES[name]}`")
         return name, handler
-    raise Failed(f"{FILE}: there is no handler: write `def main(event, context)` or `def handle(event)`")
+    raise Failed(f"{file()}: there is no handler: write `def main(event, context)` or `def handle(event)`")
 
 
 _SHAPES = {"main": "main(event, context)", "handle": "handle(event)"}
@@ -83,7 +83,7 @@ def _call(name: str, handler: Callable[..., Any], event: str, context: Context) 
         except TypeError:
             continue
         return handler(*given)
-    raise Failed(f"{FILE}: {name} takes {signature}: write `def {_SHAPES[name]}`")
+    raise Failed(f"{file()}: {name} takes {signature}: write `def {_SHAPES[name]}`")
 
 
 def _takes(handler: Callable[..., Any], count: int) -> bool:
@@ -119,7 +119,7 @@ def proxy_event(event: str, context: Context) -> dict[str, Any]:
 def _named(name: str, handler: Callable[..., Any]) -> str:
     """`main.py:7: main`, where it is a function of the author's."""
     code = getattr(inspect.unwrap(handler), "__code__", None)
-    return f"{FILE}:{code.co_firstlineno}: {name}" if code and code.co_filename == FILE else name
+    return f"{file()}:{code.co_firstlineno}: {name}" if code and code.co_filename == file() else name
 
 
 def _reply(name: str, returned: Any) -> Any:

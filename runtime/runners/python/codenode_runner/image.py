@@ -161,7 +161,7 @@ def _replace_sockets() -> None:
 def _exercise() -> None:
     """Runs a handler, and one that fails, so that what they make once is there."""
     context = json.dumps({"function_name": "exercise", "request_id": "0", "wall_time_millis": 1_000})
-    handler.run(program.build(_EXERCISE), '{"node": "ORDER"}', context)
+    handler.run(program.build("main.py", _EXERCISE), '{"node": "ORDER"}', context)
     try:
         json.loads("{")
     except ValueError as error:

@@ -8,7 +8,7 @@ import sys
 from types import CodeType
 from typing import NamedTuple
 
-from .failures import FILE, Failed
+from .failures import Failed, call_it, file
 
 #: How a program begins. The code of another CPython would crash this one, so its number is part of it.
 MAGIC = b"codenode python 1 " + importlib.util.MAGIC_NUMBER
@@ -29,19 +29,21 @@ class Program(NamedTuple):
     code: CodeType
 
 
-def build(source: str) -> bytes:
-    """The program of a source. Raises `Failed` with what is wrong with it, in several lines: `main.py:3:7: SyntaxError: …`, the line, and a caret."""
+def build(name: str, source: str) -> bytes:
+    """The program of a source that is called `name`. Raises `Failed` with what is wrong with it, in several lines: `main.py:3:7: SyntaxError: …`, the
+    line, and a caret."""
+    call_it(name)
     source = source.removeprefix("\ufeff")
     try:
-        tree = ast.parse(source, FILE)
+        tree = ast.parse(source, name)
         _refuse_missing_modules(tree)
-        code = compile(tree, FILE, "exec", dont_inherit=True)
+        code = compile(tree, name, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise Failed(_shown(error, source)) from None
     except (RecursionError, MemoryError):
-        raise Failed(f"{FILE}: the source is nested too deeply, or too large") from None
+        raise Failed(f"{name}: the source is nested too deeply, or too large") from None
     except ValueError as error:
-        raise Failed(f"{FILE}: {error}") from None
+        raise Failed(f"{name}: {error}") from None
     return MAGIC + marshal.dumps((source, code))
 
 
@@ -50,7 +52,9 @@ def load(program: bytes) -> Program:
     if not program.startswith(MAGIC):
         raise Failed("the program is of another runner: compile the source again")
     source, code = marshal.loads(memoryview(program)[len(MAGIC) :])
-    linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
+    name = code.co_filename
+    call_it(name)
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     return Program(source, code)
 
 
@@ -66,18 +70,18 @@ def _refuse_missing_modules(tree: ast.Module) -> None:
         for module, where in wanted:
             if module not in sys.modules and module not in sys.builtin_module_names:
                 why = f"there is no module {module} here: {_THERE_IS}"
-                place = (FILE, where.lineno, where.col_offset + 1, None, where.end_lineno, where.end_col_offset + 1)
+                place = (file(), where.lineno, where.col_offset + 1, None, where.end_lineno, where.end_col_offset + 1)
                 raise _Missing(why, place)
 
 
 def _shown(error: SyntaxError, source: str) -> str:
     lines = source.splitlines()
     if not error.lineno or error.lineno > len(lines) + 1:
-        return f"{FILE}: {type(error).__name__}: {error.msg}"
+        return f"{file()}: {type(error).__name__}: {error.msg}"
     line = (lines[error.lineno - 1] if error.lineno <= len(lines) else "").replace("\t", " ")
     column = max(error.offset or 1, 1)
     is_one_line = error.end_lineno in (None, error.lineno)
     width = (error.end_offset or 0) - column if is_one_line else len(line) - column + 1
     carets = "^" * max(1, min(width, len(line) - column + 1))
-    start = f"{FILE}:{error.lineno}:{column}: {type(error).__name__}: {error.msg}"
+    start = f"{file()}:{error.lineno}:{column}: {type(error).__name__}: {error.msg}"
     return f"{start}\n    {line}\n    {' ' * (column - 1)}{carets}"

@@ -14,7 +14,7 @@ CONTEXT = json.dumps({"function_name": "order_status", "request_id": "run-1", "w
 
 
 def run(source: str, event: str = '{"node": "ORDER"}') -> str:
-    return handler.run(program.build(source), event, CONTEXT)
+    return handler.run(program.build("main.py", source), event, CONTEXT)
 
 
 class Program(unittest.TestCase):
@@ -24,10 +24,19 @@ class Program(unittest.TestCase):
 
     def test_a_tab_before_an_error_leaves_the_caret_in_its_place(self) -> None:
         with self.assertRaises(Failed) as refused:
-            program.build("if True:\n\tx = 'a\n")
+            program.build("main.py", "if True:\n\tx = 'a\n")
         said, line, caret = str(refused.exception).split("\n")
         self.assertTrue(said.startswith("main.py:2:6: SyntaxError: unterminated string literal"), said)
         self.assertEqual((line, caret), ("     x = 'a", "         ^"))
+
+    def test_a_source_is_called_by_its_own_name(self) -> None:
+        with self.assertRaisesRegex(Failed, "^bot.py:1:5: SyntaxError: "):
+            program.build("bot.py", "x = = 1")
+        source = "def handle(event):\n    return 1 / len(event['node'])"
+        with self.assertRaisesRegex(Failed, "^bot.py:2 in handle: ZeroDivisionError: "):
+            handler.run(program.build("bot.py", source), '{"node": ""}', CONTEXT)
+        with self.assertRaisesRegex(Failed, "^main.py: there is no handler"):
+            run("x = 1")
 
 
 class Events(unittest.TestCase):

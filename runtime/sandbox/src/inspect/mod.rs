@@ -54,6 +54,9 @@ pub enum Kind {
     /// A handler in JavaScript, as its author wrote it.
     #[serde(rename = "javascript")]
     JavaScript,
+    /// A handler in TypeScript, as its author wrote it.
+    #[serde(rename = "typescript")]
+    TypeScript,
     /// What runs handlers that are kept as source: codenode's own.
     Runner,
 }
@@ -87,7 +90,7 @@ impl Inspection {
             Kind::Command => Form::Command,
             Kind::Http => Form::Http,
             Kind::Runner => Form::Runner,
-            Kind::Python | Kind::JavaScript => return None,
+            Kind::Python | Kind::JavaScript | Kind::TypeScript => return None,
         })
     }
 }
@@ -98,6 +101,7 @@ impl Kind {
         match self {
             Self::Python => Some(Language::Python),
             Self::JavaScript => Some(Language::JavaScript),
+            Self::TypeScript => Some(Language::TypeScript),
             Self::CodeNode | Self::Command | Self::Http | Self::Runner => None,
         }
     }
@@ -111,6 +115,7 @@ impl std::fmt::Display for Kind {
             Self::Http => "http handler",
             Self::Python => "Python source",
             Self::JavaScript => "JavaScript source",
+            Self::TypeScript => "TypeScript source",
             Self::Runner => "runner",
         })
     }
@@ -217,6 +222,7 @@ fn kind(census: &Census) -> Result<Kind, String> {
         (false, ..) if let Some(language) = census.source => Ok(match language {
             Language::Python => Kind::Python,
             Language::JavaScript => Kind::JavaScript,
+            Language::TypeScript => Kind::TypeScript,
         }),
         (false, ..) if census.has_component_type => Ok(Kind::CodeNode),
         (false, ..) if census.exports.iter().any(|export| export == "_start") => Ok(Kind::Command),

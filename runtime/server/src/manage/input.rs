@@ -168,11 +168,13 @@ pub(super) struct Artifact {
     pub(super) language: Option<Language>,
 }
 
-/// Media types of sources: RFC 9239 for JavaScript; Python has none of its own.
-const SOURCES: [(&str, Language); 3] = [
+/// Media types of sources: RFC 9239 for JavaScript; Python and TypeScript have none of their own.
+const SOURCES: [(&str, Language); 5] = [
     ("text/x-python", Language::Python),
     ("text/javascript", Language::JavaScript),
     ("application/javascript", Language::JavaScript),
+    ("text/typescript", Language::TypeScript),
+    ("application/typescript", Language::TypeScript),
 ];
 
 impl<S: Send + Sync> FromRequest<S> for Artifact {

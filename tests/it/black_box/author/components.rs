@@ -1,13 +1,12 @@
 //! Handlers in Python and TypeScript that are built into components, by the tools that their authors have.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Author, Project};
 
-const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/toolchains");
+pub(super) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/toolchains");
 
 /// Whose machine has Python with componentize-py, and Node.js.
 fn author() -> Author {
@@ -60,8 +59,7 @@ fn python_is_built_with_the_packages_that_it_asks_for() {
 #[test]
 fn typescript_is_built_by_what_npm_brings() {
     let author = author();
-    let project = component(&author, "typed", "javascript");
-    fs::remove_file(project.path("main.js")).unwrap();
+    let project = component(&author, "typed", "typescript");
     project.write(
         "main.ts",
         "import { handler, Reply } from \"codenode\";\nimport { hello } from \"./hello.js\";\n\n\

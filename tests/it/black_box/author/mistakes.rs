@@ -122,6 +122,40 @@ const JAVASCRIPT: [Mistake; 10] = [
     },
 ];
 
+/// Beside those of JavaScript.
+const TYPESCRIPT: [Mistake; 5] = [
+    Mistake {
+        what: "a type that is not there",
+        handler: "export function handle(event: {}) {\n  const name: = 'Asha';\n  return { response: [name] };\n}\n",
+        said: &["main.ts:2:15: SyntaxError: Unexpected token", "const name: = 'Asha';", "^"],
+    },
+    Mistake {
+        what: "a namespace",
+        handler: "namespace Shop {\n  export const name = 'Corner';\n}\nexport const handle = () => ({ response: [Shop.name] });\n",
+        said: &["main.ts:1:1: SyntaxError: there is no namespace here: write an object, or functions and variables"],
+    },
+    Mistake {
+        what: "a module that is not there",
+        handler: "import type { Order } from './order';\nimport axios from 'axios';\nexport const handle = (_: Order) => axios.get('');\n",
+        said: &["main.ts:2:1: SyntaxError: there are no modules here but \"codenode\"", "import axios from 'axios';"],
+    },
+    Mistake {
+        what: "an exception",
+        handler: "type Product =\n  | 'speaker'\n  | 'house';\nconst share = (of: Product): string => {\n  throw new RangeError(`no ${of as string}`);\n};\n\
+                  export function handle(): object {\n  return { response: [share('speaker')] };\n}\n",
+        said: &[
+            "main.ts:5 in share: RangeError: no speaker",
+            "at handle (main.ts:8:23)",
+            "throw new RangeError(`no ${of as string}`)",
+        ],
+    },
+    Mistake {
+        what: "nothing is returned",
+        handler: "interface A {\n  b: string;\n}\nexport const handle: (event: A) => void = (event) => {\n  event.b as unknown;\n};\n",
+        said: &["main.ts:4: handle returned undefined", "ends without `return`", "the reply itself, an object"],
+    },
+];
+
 macro_rules! handler {
     ($body:literal) => {
         concat!("use codenode::{Error, Event, Reply, handler};\n\n#[handler]\nfn handle(event: Event) -> Result<Reply, Error> {\n", $body, "\n}\n")
@@ -209,6 +243,12 @@ fn ten_mistakes_in_python_name_the_line_and_the_mend() {
 fn ten_mistakes_in_javascript_name_the_line_and_the_mend() {
     let author = Author::new();
     are_explained(&author.project("hello", "javascript", "minimal"), "main.js", &JAVASCRIPT);
+}
+
+#[test]
+fn mistakes_in_typescript_name_the_line_and_the_mend() {
+    let author = Author::new();
+    are_explained(&author.project("hello", "typescript", "minimal"), "main.ts", &TYPESCRIPT);
 }
 
 #[test]

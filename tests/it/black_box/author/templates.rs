@@ -1,6 +1,8 @@
 //! What `codenode new` writes is right as it is.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,9 +10,13 @@ use serde_json::{Value, json};
 
 use super::super::server::{event, event_of};
 use super::super::service::{Service, response};
+use super::components::TOOLS;
 use super::{Author, Project};
 
 const TEMPLATES: [&str; 4] = ["minimal", "api-call", "otp", "cards"];
+
+/// Languages whose handlers are kept as they are written.
+const SOURCES: [&str; 3] = ["python", "javascript", "typescript"];
 
 /// Builds and tests it, and says so itself.
 fn is_right(project: &Project<'_>) {
@@ -21,12 +27,32 @@ fn is_right(project: &Project<'_>) {
 }
 
 #[test]
-fn every_template_in_python_and_javascript_is_right_as_it_is() {
+fn every_template_that_is_a_source_is_right_as_it_is() {
     let author = Author::new();
-    for language in ["python", "javascript"] {
+    for language in SOURCES {
         for template in TEMPLATES {
             is_right(&author.project(&format!("{language}-{template}"), language, template));
         }
+    }
+}
+
+/// What `tsc` says of a project, if anything is wrong with its types.
+fn checked(project: &Project<'_>) -> Option<String> {
+    let tsc = Path::new(TOOLS).join("javascript-sdk/node_modules/.bin/tsc");
+    let checked = Command::new(tsc).arg("--project").arg(&project.folder).output().unwrap();
+    (!checked.status.success()).then(|| String::from_utf8(checked.stdout).unwrap())
+}
+
+#[test]
+fn the_types_of_every_template_in_typescript_are_right() {
+    let author = Author::new();
+    for template in TEMPLATES {
+        let project = author.project(&format!("typed-{template}"), "typescript", template);
+        assert_eq!(checked(&project), None, "{template}");
+        let wrong = project.read("main.ts").replace("new Reply(", "new Reply(7, ");
+        project.write("main.ts", &wrong);
+        let said = checked(&project).expect("a problem");
+        assert!(said.contains("main.ts") && said.contains("error TS"), "{said}");
     }
 }
 
@@ -67,7 +93,7 @@ fn nothing_is_overwritten_and_a_bad_name_says_what_a_good_one_is() {
 fn run(project: &Project<'_>, service: &Service, config: &str, event: &[u8]) -> Value {
     let (file, address) = (project.path("local.toml"), service.address);
     fs::write(&file, config).unwrap();
-    let handler = if project.path("main.py").exists() { "main.py" } else { "main.js" };
+    let handler = ["main.py", "main.js", "main.ts"].into_iter().find(|name| project.path(name).exists()).unwrap();
     let (file, entries) = (file.display(), project.path("entries"));
     let flags = format!(
         "--config {file} --grant config --grant kv:node --grant http:http://{address} --private-network 127.0.0.0/8"
@@ -86,7 +112,7 @@ fn the_api_call_tells_what_a_real_service_says() {
         response(status, "content-type: application/json\r\n", body.as_bytes())
     });
     let config = format!("[config]\norders_url = \"{}\"\n", service.url(""));
-    for language in ["python", "javascript"] {
+    for language in SOURCES {
         let project = author.project(&format!("{language}-orders"), language, "api-call");
         let told = run(&project, &service, &config, &event("order", "71"));
         assert_eq!(told["outcome"]["reply"]["response"], json!(["Order 71 is packed."]), "{told}");
@@ -107,7 +133,7 @@ fn a_code_verifies_the_number_that_it_was_sent_to_once() {
         })
     };
     let config = format!("[config]\nsms_url = \"{}\"\n", service.url(""));
-    for language in ["python", "javascript"] {
+    for language in SOURCES {
         let project = author.project(&format!("{language}-otp"), language, "otp");
         let says = |event: &[u8], words: &str| {
             let told = run(&project, &service, &config, event);

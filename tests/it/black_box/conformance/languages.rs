@@ -52,7 +52,7 @@ const fn cannot(case: &'static str, instead: Cause, why: &'static str) -> Cannot
 }
 
 /// A language that is compiled ahead takes its place here, with the name of its guest and the lists of what it cannot do.
-pub(super) const ALL: [Language; 10] = [
+pub(super) const ALL: [Language; 11] = [
     Language { name: "Rust component", handler: Handler::Built("conformance"), cannot: &[NO_EXIT] },
     Language { name: "Rust command", handler: Handler::Built("conformance-command"), cannot: &[COMMAND] },
     Language { name: "Python source", handler: Handler::Source("main.py"), cannot: &[NO_EXIT, PYTHON] },
@@ -62,6 +62,7 @@ pub(super) const ALL: [Language; 10] = [
         cannot: &[NO_EXIT, PYTHON, PYTHON_COMPONENT],
     },
     Language { name: "JavaScript source", handler: Handler::Source("main.js"), cannot: &[NO_EXIT, JAVASCRIPT] },
+    Language { name: "TypeScript source", handler: Handler::Source("typescript.ts"), cannot: &[NO_EXIT, JAVASCRIPT] },
     Language {
         name: "JavaScript component",
         handler: Handler::Built("conformance-js"),

@@ -5,6 +5,7 @@ mod hostile;
 mod http2;
 mod limits;
 mod rude;
+mod unsent;
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,6 @@
 //! The bodies on their way, counted; and what is received not waited for longer than the run lasts.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -14,10 +17,16 @@ use super::ledger::{Entry, Side};
 use super::{guest_error, shown};
 use crate::egress::ResponseBody;
 
-/// What a guest sends.
+/// The most that is taken of a request that is not sent any more: as much as the largest `http_request` allows.
+const MAX_DISCARDED_BYTES: u64 = 16 << 20;
+
+/// What a guest sends. What nobody sends any more is taken all the same, and thrown away: a guest hears from its response why a request failed, and
+/// the engines of some languages break if a write fails before they have asked for that.
 pub(super) struct SentBody {
     rest: Arc<Mutex<Rest>>,
     entry: Arc<Entry>,
+    /// When the run must be over.
+    deadline: Instant,
 }
 
 /// What is left of it to send.
@@ -29,7 +38,7 @@ enum Rest {
 }
 
 /// The same, for whoever does not send it: nobody polls a body that a service does not take.
-pub(super) struct Unsent(Weak<Mutex<Rest>>);
+pub(super) struct Unsent(Weak<Mutex<Rest>>, Instant);
 
 /// What a guest receives.
 pub(super) struct ReceivedBody {
@@ -77,12 +86,13 @@ impl ReceivedBody {
 }
 
 impl SentBody {
-    pub(super) fn new(body: WasiBody, entry: &Arc<Entry>) -> Self {
-        Self { rest: Arc::new(Mutex::new(Rest::Open(body, Some(Instant::now())))), entry: Arc::clone(entry) }
+    pub(super) fn new(body: WasiBody, entry: &Arc<Entry>, deadline: Instant) -> Self {
+        let rest = Arc::new(Mutex::new(Rest::Open(body, Some(Instant::now()))));
+        Self { rest, entry: Arc::clone(entry), deadline }
     }
 
     pub(super) fn unsent(&self) -> Unsent {
-        Unsent(Arc::downgrade(&self.rest))
+        Unsent(Arc::downgrade(&self.rest), self.deadline)
     }
 }
 
@@ -114,9 +124,35 @@ impl Unsent {
 
     fn give_up(&self) {
         if let Some(rest) = self.0.upgrade() {
-            *locked(&rest) = Rest::GivenUp;
+            discard(&rest, self.1);
         }
     }
+}
+
+impl Drop for SentBody {
+    fn drop(&mut self) {
+        discard(&self.rest, self.deadline);
+    }
+}
+
+/// Gives up what is left to send. Until the run is over the guest may go on to write it.
+fn discard(rest: &Mutex<Rest>, deadline: Instant) {
+    let Rest::Open(mut body, _) = mem::replace(&mut *locked(rest), Rest::GivenUp) else { return };
+    // Outside of a runtime nobody writes any more.
+    let Ok(runtime) = Handle::try_current() else { return };
+    if body.is_end_stream() {
+        return;
+    }
+    let discarding = async move {
+        let mut discarded = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            discarded += length(&frame);
+            if discarded > MAX_DISCARDED_BYTES {
+                return;
+            }
+        }
+    };
+    runtime.spawn(tokio::time::timeout_at(deadline, discarding));
 }
 
 impl Body for SentBody {

@@ -178,7 +178,8 @@ impl Outbound {
     async fn send(self, request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
         let (mut head, body) = request.into_parts();
         let url = url(&head.uri);
-        let entry = self.0.ledger.note(&head.method, &head.uri, url.as_ref().ok());
+        let entry = Arc::new(self.0.ledger.note(&head.method, &head.uri, url.as_ref().ok()));
+        let body = SentBody::new(body, &entry, self.0.deadline);
         let (uri, egress) = match url.and_then(|url| self.admit(&head.method, &url)) {
             Ok(admitted) => admitted,
             Err(Refusal(error, why)) => {
@@ -187,13 +188,11 @@ impl Outbound {
             }
         };
         head.uri = uri;
-        let entry = Arc::new(entry);
         // Until the response begins: a guest that still sends its seventh request has read none of the others. Nothing closes the semaphore; were
         // it closed, there would only be no bound.
         let turn = self.0.in_flight.acquire().await;
         let rest = self.patience();
         let first_byte = options.first_byte_timeout.map_or(rest, |asked| asked.min(rest));
-        let body = SentBody::new(body, &entry);
         let unsent = body.unsent();
         let sending = egress.send(Request::from_parts(head, body.boxed_unsync()));
         let response = match tokio::time::timeout(first_byte, sending).await {
