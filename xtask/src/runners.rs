@@ -1,7 +1,10 @@
 //! The runners of handlers that are kept as source: a component for each engine, in `target/runners`.
 
+use std::path::Path;
+
 use crate::kept::{self, Kept};
 use crate::program::Program;
+use crate::sdks;
 use crate::steps::Steps;
 use crate::toolchains::{self, BUILD_JAVASCRIPT, COMPONENTIZE_JS, COMPONENTIZE_PY, ESBUILD, SUCRASE};
 
@@ -56,7 +59,7 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
         bundle(&JAVASCRIPT_TESTS)?
             .args(["--out-extension:.js=.mjs", &format!("--outdir={JAVASCRIPT_TESTS_BUNDLE}")])
             .run()?;
-        Program::new("node").args(["--test", JAVASCRIPT_TESTS_BUNDLE]).run()
+        sdks::node_test(Path::new(JAVASCRIPT_TESTS_BUNDLE))
     })?;
     let host = steps.step("set-up: a host for the runners", toolchains::wasmtime)?;
     steps

@@ -171,10 +171,12 @@ fn typescript(project: &Path) -> anyhow::Result<()> {
 }
 
 /// The tests in a folder, by their names: what Node.js makes of a folder hangs on its version.
-fn node_test(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn node_test(folder: &Path) -> anyhow::Result<()> {
     let listed = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let files = listed.map(|entry| Ok(entry?.path())).collect::<io::Result<BTreeSet<PathBuf>>>()?;
-    let tests: Vec<PathBuf> = files.into_iter().filter(|file| file.to_string_lossy().ends_with(".test.js")).collect();
+    let is_test =
+        |file: &PathBuf| [".test.js", ".test.mjs"].iter().any(|ending| file.to_string_lossy().ends_with(ending));
+    let tests: Vec<PathBuf> = files.into_iter().filter(is_test).collect();
     ensure!(!tests.is_empty(), "there is no test in {}", folder.display());
     Program::new("node").args(["--test", "--test-reporter=dot"]).args(tests).run()
 }

@@ -1,7 +1,7 @@
 // The runner for handlers in JavaScript and TypeScript: the component of the world `codenode:node/runner`.
 
 import * as codenode from "codenode";
-import { Failed, line, shortened, told, upstream } from "./parts/failures.js";
+import { Failed, line, told } from "./parts/failures.js";
 import { call, find, named, text } from "./parts/handler.js";
 import { uncaught } from "./parts/globals.js";
 import { Misplaced, body, callIt, columnIn, file } from "./parts/source.js";
@@ -39,9 +39,14 @@ export async function run(program, event, context) {
     return text(named(called, source), await Promise.race([call(called, handler, event, JSON.parse(context)), uncaught]));
   } catch (error) {
     if (error instanceof Failed) throw error.message;
-    if (error instanceof codenode.BotError) throw shortened(error.message);
-    codenode.log.critical(told(error, source, made, HEAD.length));
-    throw upstream(error) + line(error);
+    if (error instanceof codenode.BotError) throw codenode.shortened(error.message);
+    const said = line(error);
+    try {
+      codenode.log.critical(told(error, source, made, HEAD.length));
+    } catch {
+      // Telling it takes memory, too.
+    }
+    throw said;
   }
 }
 

@@ -71,6 +71,8 @@ class Events(Case):
             "export default async (event) => ({ r: event.node })",
             "module.exports = (event) => ({ r: event.node })",
             "function handle(event) { return { r: event.node } }",
+            "import { handler } from 'codenode'; export const main = handler((event) => ({ r: event.node }))",
+            "const { handler } = require('codenode'); exports.handler = handler((event) => ({ r: event.node }))",
         ):
             self.assertEqual(run(source), {"r": "ORDER"}, source)
         late = "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, { statusCode: 200, body: { a: 1 } }), 5) }"

@@ -1,9 +1,9 @@
 // What went wrong, for the author: one line for the bot break, and the author's own frames for the log.
 
+import { begun, shortened, what } from "codenode";
 import { columnIn, file } from "./source.js";
 
 const UPSTREAM = "upstream: ";
-const MAX_LINE_CHARS = 1000;
 const MAX_FRAMES = 20;
 const FRAME = /^(?:async\*)?(.*)@([\w.-]+):(\d+):(\d+)$/u;
 
@@ -18,16 +18,17 @@ export function isOfAService(error) {
   return error;
 }
 
-/** How the error begins, if a service is to blame. */
-export function upstream(error) {
-  return error instanceof Error && ofServices.has(error) ? UPSTREAM : "";
-}
-
-/** `main.js:7 in share: TypeError: …`, the author's innermost line. */
+/** `main.js:7 in share: TypeError: …`, the author's innermost line, begun with what is to blame if the handler is not. */
 export function line(error) {
   const [frame] = frames(error);
   const place = frame ? `${file}:${frame.line}${frame.name ? ` in ${frame.name}` : ""}` : file;
-  return shortened(`${place}: ${what(error)}`);
+  const starved = begun(error);
+  const why = starved && !(error instanceof Error) ? "the engine had no more memory" : what(error);
+  return (starved || upstream(error)) + shortened(`${place}: ${why}`);
+}
+
+function upstream(error) {
+  return error instanceof Error && ofServices.has(error) ? UPSTREAM : "";
 }
 
 /** With the author's lines, the innermost first. `made` is what became of the source; `head` is how far columns of the first line are moved. */
@@ -41,28 +42,6 @@ export function told(error, source, made, head) {
   });
   const cause = error instanceof Error && error.cause !== undefined ? [`caused by: ${what(error.cause)}`] : [];
   return [what(error), ...places, ...cause].join("\n");
-}
-
-export function shortened(text) {
-  const one = text.split(/\s+/u).filter(Boolean).join(" ");
-  return one.length <= MAX_LINE_CHARS ? one : `${one.slice(0, MAX_LINE_CHARS - 1)}…`;
-}
-
-/** `7 (number)`, for messages. */
-export function kind(value) {
-  if (value === undefined || value === null) return String(value);
-  let shown;
-  try {
-    shown = typeof value === "function" ? value.name : JSON.stringify(value) ?? String(value);
-  } catch {
-    shown = "what cannot be shown";
-  }
-  return `${shown.length <= 60 ? shown : `${shown.slice(0, 59)}…`} (${Array.isArray(value) ? "array" : typeof value})`;
-}
-
-function what(error) {
-  if (!(error instanceof Error)) return `${kind(error)} was thrown, which is no Error`;
-  return `${error.name}${error.message ? `: ${error.message}` : ""}`;
 }
 
 function frames(error) {

@@ -1,6 +1,7 @@
 // One event through an author's handler: `handler(event, context)` as AWS Lambda calls it, or `handle(event)`.
 
-import { Failed, kind, shortened } from "./failures.js";
+import { isHandler, kind, replyText, shortened } from "codenode";
+import { Failed } from "./failures.js";
 import { NAMES, file } from "./source.js";
 
 /** An object of these alone, with a body, is an answer over HTTP, as AWS Lambda's are. Any other object is the reply. */
@@ -31,7 +32,8 @@ export function call(name, handler, event, told) {
     logStreamName: told.request_id,
     getRemainingTimeInMillis: () => Math.max(0, told.wall_time_millis - Math.trunc(performance.now() - started)),
   };
-  const first = name === "handler" || name === "main" ? proxyEvent(event, context) : JSON.parse(event);
+  // What the SDK made of a function reads the event itself, whatever it is called.
+  const first = (name === "handler" || name === "main") && !isHandler(handler) ? proxyEvent(event, context) : JSON.parse(event);
   if (handler.length < 3) return handler(first, context);
   return new Promise((resolve, reject) => {
     const callback = (error, answer) => (error ? reject(error) : resolve(answer));
@@ -53,7 +55,7 @@ export function text(name, returned) {
     throw new Failed(`${name} returned ${kind(returned)}: ${EXPECTED}`);
   }
   const isAnswer = "statusCode" in returned || ("body" in returned && Object.keys(returned).every((key) => ANSWER_KEYS.has(key)));
-  if (!isAnswer) return json(returned);
+  if (!isAnswer) return replyText(returned);
   const body = bodyOf(name, returned);
   if (returned.statusCode !== undefined && String(returned.statusCode) !== "200") {
     const said = typeof body === "string" ? body : JSON.stringify(body);
@@ -64,7 +66,7 @@ export function text(name, returned) {
   if (typeof body !== "object" || Array.isArray(body)) {
     throw new Failed(`${name} returned an answer whose body is ${kind(body)}: ${EXPECTED}`);
   }
-  return json(body);
+  return replyText(body);
 }
 
 function bodyOf(name, answer) {
@@ -73,14 +75,6 @@ function bodyOf(name, answer) {
     return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(atob(answer.body), (char) => char.charCodeAt(0)));
   } catch (error) {
     throw new Failed(`${name} returned an answer whose body is no base64 of UTF-8: ${error.message}`);
-  }
-}
-
-function json(reply) {
-  try {
-    return JSON.stringify(reply);
-  } catch (error) {
-    throw new Failed(shortened(`the reply cannot be JSON: ${error.message}`));
   }
 }
 

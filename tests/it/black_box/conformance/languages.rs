@@ -121,7 +121,6 @@ const JAVASCRIPT: &[Cannot] = &[
         Cause::Exception,
         "its fetch leaves statuses to the handler, whose own error it is",
     ),
-    cannot("out_of_memory", Cause::Exception, "it is an error of the engine's"),
     cannot("out_of_stack", Cause::Exception, "it is an InternalError: too much recursion"),
 ];
 
