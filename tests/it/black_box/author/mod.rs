@@ -3,6 +3,7 @@
 mod components;
 mod dev;
 mod events;
+mod given;
 mod mistakes;
 mod signals;
 mod templates;

@@ -1,18 +1,19 @@
 //! The webhook of `codenode dev`: a whole server, on this machine alone, whose only node is the project's.
 
+mod config;
+
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use model::{NodeId, TenantId};
 use serde_json::json;
-use server::{Config, Environment, Options, ServeError, Server};
-use toml::{Table, Value};
+use server::{Config, Options, ServeError, Server};
 use uuid::Uuid;
 
-use crate::given::{self, Configured, Given};
+use crate::given::{self, Given};
 use crate::local::Folders;
 use crate::message;
 use crate::project::{Built, Project};
@@ -21,6 +22,8 @@ use crate::remote::Client;
 /// Below the project; nothing in it is an author's work.
 const FOLDER: &str = ".codenode/dev";
 const CONFIG: &str = "codenode.toml";
+/// Whatever was built, for a source is WebAssembly, too.
+const ARTIFACT: &str = "handler.wasm";
 const SECRET: &str = "secret";
 const TENANT: &str = "dev";
 
@@ -64,7 +67,7 @@ impl Host {
     /// Where the port is taken, says which flag takes another one.
     pub(super) async fn start(&mut self) -> anyhow::Result<Server> {
         let file = self.folder.join(CONFIG);
-        let environment = Environment::default();
+        let environment = config::environment();
         let config = Config::load(Some(&file), &environment)?;
         let compiler = std::env::current_exe().context("cannot find the path of this program")?;
         let started = Server::start(config, Options { config_file: Some(file), environment, compiler }).await;
@@ -89,21 +92,17 @@ impl Host {
     /// # Errors
     /// If they cannot be written, or the files that they name cannot be used.
     pub(super) fn offer(&self, project: &Project, built: &Built) -> anyhow::Result<()> {
-        let ending = built.path.extension().and_then(|ending| ending.to_str()).unwrap_or("wasm");
-        let bytes = fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
-        let artifact = format!("handler.{ending}");
-        self.replace(&artifact, &bytes)?;
-        let config = toml::to_string(&self.config(project, Some(&artifact))?)?;
+        let config = config::of(self, project, ARTIFACT)?;
+        self.replace(ARTIFACT, &built.artifact)?;
         self.replace(CONFIG, config.as_bytes())
     }
 
     /// Serves the node without code, until there is some.
     ///
     /// # Errors
-    /// As [`Host::offer`].
+    /// If that cannot be written.
     pub(super) fn offer_nothing(&self, project: &Project) -> anyhow::Result<()> {
-        let config = toml::to_string(&self.config(project, None)?)?;
-        self.replace(CONFIG, config.as_bytes())
+        self.replace(CONFIG, config::of_nothing(self, project)?.as_bytes())
     }
 
     /// Sets what a configuration file has no place for: connections and messages.
@@ -134,39 +133,6 @@ impl Host {
         Ok(())
     }
 
-    fn config(&self, project: &Project, artifact: Option<&str>) -> anyhow::Result<Table> {
-        let given = project.given();
-        let texts = |texts: Vec<String>| Value::from(texts.into_iter().map(Value::from).collect::<Vec<_>>());
-        let mut node = Table::from_iter([
-            entry("artifact", artifact.unwrap_or("handler.wasm")),
-            entry("secrets", vec![Value::from(self.secret.as_str())]),
-            entry("grants", texts(given.grants.iter().map(ToString::to_string).collect())),
-            entry("limits", Value::try_from(project.manifest.overrides())?),
-        ]);
-        if let Some(file) = &given.config {
-            let Configured { config, config_secrets } = given::configured(file)?;
-            let secrets = config_secrets.iter().map(|(key, text)| entry(key.as_str(), text.as_str()));
-            node.extend([
-                entry("config", Value::try_from(config)?),
-                entry("config_secrets", Table::from_iter(secrets)),
-            ]);
-        }
-        let networks = given.private_networks.iter().map(ToString::to_string).collect();
-        let nodes = Table::from_iter([entry(project.manifest.name.as_str(), node)]);
-        let tenant = Table::from_iter([entry("private_networks", texts(networks)), entry("nodes", nodes)]);
-        let listen = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
-        let shown = |path: &Path| path.to_string_lossy().into_owned();
-        let mut sandbox = Table::from_iter([entry("cache_directory", shown(&self.cache)), entry("runs", 8)]);
-        sandbox.extend(self.runners.as_deref().map(|runners| entry("runners", shown(runners))));
-        Ok(Table::from_iter([
-            entry("front_door", Table::from_iter([entry("listen", listen(self.port)), entry("workers", 1)])),
-            entry("management", Table::from_iter([entry("listen", listen(0)), entry("token", self.token.as_str())])),
-            entry("storage", Table::from_iter([entry("directory", "storage")])),
-            entry("sandbox", sandbox),
-            entry("tenants", Table::from_iter([entry(TENANT, tenant)])),
-        ]))
-    }
-
     /// As a whole: who reads it sees the old one or the new one.
     fn replace(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let (place, draft) = (self.folder.join(name), self.folder.join(format!("{name}.draft")));
@@ -189,10 +155,6 @@ fn has_tenant(client: &Client) -> anyhow::Result<bool> {
     Ok(all.is_some_and(|tenants| tenants.iter().any(|tenant| tenant.get("id").is_some_and(|id| id == TENANT))))
 }
 
-fn entry(key: &str, value: impl Into<Value>) -> (String, Value) {
-    (key.to_owned(), value.into())
-}
-
 fn kept_secret(file: &Path) -> anyhow::Result<String> {
     if let Ok(secret) = fs::read_to_string(file)
         && !secret.trim().is_empty()
@@ -208,4 +170,42 @@ fn kept_secret(file: &Path) -> anyhow::Result<String> {
 /// 148 random bits, as two ids have them.
 fn random() -> String {
     format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A project whose handler is granted something, and what serves it.
+    fn host() -> (tempfile::TempDir, Project, Host) {
+        let project = tempfile::tempdir().unwrap();
+        fs::write(project.path().join("node.toml"), "name = \"hello\"\ngrants = [\"kv:node\"]\n").unwrap();
+        fs::write(project.path().join("main.py"), "").unwrap();
+        let folder = project.path().to_owned();
+        let (token, secret) = (random(), random());
+        let host = Host { cache: folder.clone(), folder, runners: None, port: 0, token, secret, management: None };
+        let opened = Project::open(project.path()).unwrap();
+        (project, opened, host)
+    }
+
+    fn node(host: &Host) -> server::config::Node {
+        let config = Config::load(Some(&host.folder.join(CONFIG)), &config::environment()).unwrap();
+        config.tenants[TENANT].nodes["hello"].clone()
+    }
+
+    #[test]
+    fn what_serves_is_what_was_prepared_and_not_what_has_become_of_the_file() {
+        let (_folder, project, host) = host();
+        host.offer(&project, &Built { path: project.path("gone.wasm"), artifact: b"prepared".to_vec() }).unwrap();
+        assert_eq!(fs::read(node(&host).artifact).unwrap(), b"prepared");
+        assert_eq!(node(&host).grants.len(), 1);
+    }
+
+    #[test]
+    fn nothing_of_the_time_before_serves_until_there_is_something() {
+        let (_folder, project, host) = host();
+        host.offer(&project, &Built { path: project.path("main.py"), artifact: b"old".to_vec() }).unwrap();
+        host.offer_nothing(&project).unwrap();
+        assert!(!node(&host).artifact.exists() && node(&host).grants.is_empty());
+    }
 }
