@@ -2,18 +2,20 @@
 
 mod config;
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use model::{NodeId, TenantId};
+use model::{ConnectionName, NodeId};
+use serde::Deserialize;
 use serde_json::json;
-use server::{Config, Options, ServeError, Server};
+use server::{Config, MessageFormat, Options, ServeError, Server};
 use uuid::Uuid;
 
-use crate::given::{self, Given};
+use crate::given::{self, Given, WantedConnection};
 use crate::local::Folders;
 use crate::message;
 use crate::project::{Built, Project};
@@ -27,6 +29,9 @@ const ARTIFACT: &str = "handler.wasm";
 const SECRET: &str = "secret";
 const TENANT: &str = "dev";
 
+/// A file of messages without any.
+const NO_MESSAGES: &[u8] = br#"{"messages": []}"#;
+
 /// What serves, and where its files are.
 pub(super) struct Host {
     folder: PathBuf,
@@ -38,6 +43,16 @@ pub(super) struct Host {
     /// Kept from one start to the next, for whoever was told it.
     secret: String,
     management: Option<SocketAddr>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    connections: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: ConnectionName,
 }
 
 impl Host {
@@ -105,31 +120,24 @@ impl Host {
         self.replace(CONFIG, config::of_nothing(self, project)?.as_bytes())
     }
 
-    /// Sets what a configuration file has no place for: connections and messages.
+    /// Sets what a configuration file has no place for, connections and messages, and removes those that nobody gives any more.
     ///
     /// # Errors
     /// What the server refuses.
     pub(super) fn set(&self, given: &Given) -> anyhow::Result<()> {
-        if given.connections.is_none() && given.messages.is_none() {
-            return Ok(());
-        }
         let management = self.management.context("the server has not started")?;
-        let tenant: TenantId = TENANT.parse()?;
-        let client =
-            Client::new(format!("http://{management}").parse()?, &self.token, Some(tenant), false, String::new())?;
+        let (server, tenant) = (format!("http://{management}").parse()?, TENANT.parse()?);
+        let client = Client::new(server, &self.token, Some(tenant), false, String::new())?;
         if !has_tenant(&client)? {
             client.create("/v1/tenants", &json!({ "id": TENANT }))?;
         }
-        if let Some(file) = &given.connections {
-            for (name, wanted) in given::connections(file)? {
-                let path = client.of_tenant(&format!("/connections/{name}"))?;
-                client.replace(&path, &json!({ "settings": wanted.settings, "secret": wanted.secret }))?;
-            }
-        }
-        if let Some(file) = &given.messages {
-            let (format, bytes) = (message::format_of(file)?, message::read_file(file)?);
-            client.put_file(&client.of_tenant("/message-file?replace=true")?, format.media_type(), &bytes)?;
-        }
+        let connections = given.connections.as_deref().map(given::connections).transpose()?;
+        set_connections(&client, &connections.unwrap_or_default())?;
+        let (format, bytes) = match &given.messages {
+            Some(file) => (message::format_of(file)?, message::read_file(file)?),
+            None => (MessageFormat::Json, NO_MESSAGES.to_vec()),
+        };
+        client.put_file(&client.of_tenant("/message-file?replace=true")?, format.media_type(), &bytes)?;
         Ok(())
     }
 
@@ -153,6 +161,19 @@ fn has_tenant(client: &Client) -> anyhow::Result<bool> {
     let all: serde_json::Value = client.get("/v1/tenants").and_then(|answer| answer.read())?;
     let all = all.get("tenants").and_then(serde_json::Value::as_array);
     Ok(all.is_some_and(|tenants| tenants.iter().any(|tenant| tenant.get("id").is_some_and(|id| id == TENANT))))
+}
+
+/// These and no others.
+fn set_connections(client: &Client, wanted: &BTreeMap<ConnectionName, WantedConnection>) -> anyhow::Result<()> {
+    let path = |name: &ConnectionName| client.of_tenant(&format!("/connections/{name}"));
+    let Listed { connections } = client.get(&client.of_tenant("/connections")?)?.read()?;
+    for Named { name } in connections.iter().filter(|there| !wanted.contains_key(&there.name)) {
+        client.delete(&path(name)?)?;
+    }
+    for (name, WantedConnection { settings, secret }) in wanted {
+        client.replace(&path(name)?, &json!({ "settings": settings, "secret": secret }))?;
+    }
+    Ok(())
 }
 
 fn kept_secret(file: &Path) -> anyhow::Result<String> {
