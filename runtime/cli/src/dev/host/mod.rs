@@ -13,7 +13,6 @@ use model::{ConnectionName, NodeId};
 use serde::Deserialize;
 use serde_json::json;
 use server::{Config, MessageFormat, Options, ServeError, Server};
-use uuid::Uuid;
 
 use crate::given::{self, Given, WantedConnection};
 use crate::local::Folders;
@@ -69,7 +68,7 @@ impl Host {
         let secret = kept_secret(&folder.join(SECRET))?;
         let cache = std::path::absolute(folders.cache()?)?;
         let runners = folders.runners.as_deref().map(std::path::absolute).transpose()?;
-        Ok(Self { folder, cache, runners, port, token: random(), secret, management: None })
+        Ok(Self { folder, cache, runners, port, token: random()?, secret, management: None })
     }
 
     pub(super) fn secret(&self) -> &str {
@@ -182,19 +181,23 @@ fn kept_secret(file: &Path) -> anyhow::Result<String> {
     {
         return Ok(secret.trim().to_owned());
     }
-    let secret = random();
+    let secret = random()?;
     fs::write(file, &secret).with_context(|| format!("cannot write {}", file.display()))?;
     fs::set_permissions(file, Permissions::from_mode(0o600))?;
     Ok(secret)
 }
 
-/// 148 random bits, as two ids have them.
-fn random() -> String {
-    format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple())
+/// 32 bytes of the system's generator, in hex.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
+    Ok(hex::encode(bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// A project whose handler is granted something, and what serves it.
@@ -203,7 +206,7 @@ mod tests {
         fs::write(project.path().join("node.toml"), "name = \"hello\"\ngrants = [\"kv:node\"]\n").unwrap();
         fs::write(project.path().join("main.py"), "").unwrap();
         let folder = project.path().to_owned();
-        let (token, secret) = (random(), random());
+        let (token, secret) = (random().unwrap(), random().unwrap());
         let host = Host { cache: folder.clone(), folder, runners: None, port: 0, token, secret, management: None };
         let opened = Project::open(project.path()).unwrap();
         (project, opened, host)
@@ -228,5 +231,14 @@ mod tests {
         host.offer(&project, &Built { path: project.path("main.py"), artifact: b"old".to_vec() }).unwrap();
         host.offer_nothing(&project).unwrap();
         assert!(!node(&host).artifact.exists() && node(&host).grants.is_empty());
+    }
+
+    #[test]
+    fn each_digit_of_a_secret_is_random() {
+        let secrets: Vec<String> = (0..100).map(|_| random().unwrap()).collect();
+        for at in 0..64 {
+            let digits: BTreeSet<&str> = secrets.iter().map(|secret| &secret[at..=at]).collect();
+            assert!(digits.len() > 1, "the digit {at} is always {digits:?}");
+        }
     }
 }
