@@ -23,7 +23,7 @@ use upload::{Uploaded, told_upload, upload};
 use crate::project::Project;
 use crate::promote::serves;
 use crate::remote::{Answer, Client, Node, OfTenant, Problem, Trial};
-use crate::try_out::{event, test};
+use crate::try_out::{event, on_server};
 use crate::{event, local, output};
 
 #[derive(clap::Args)]
@@ -152,7 +152,7 @@ impl Deploy {
         }
 
         if let Some(event) = event {
-            let trial = Trial::of(steps.test.insert(test(client, self.id()?, event, Some(number))?))?;
+            let trial = Trial::of(steps.test.insert(on_server(client, self.id()?, event, Some(number))?))?;
             writeln!(out, "\ntest on the event")?;
             output::run(&mut out, &trial.run, &trial.limits)?;
             writeln!(out)?;
