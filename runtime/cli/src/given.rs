@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use ipnet::IpNet;
-use model::{Bucket, ConfigKey, ConfigOverrides, ConnectionName, ConnectionSettings, Family, Grant, Quota, TenantId};
+use model::{Bucket, ConnectionName, ConnectionSettings, Family, Grant, Quota, TenantId};
 use sandbox::Grants;
 use serde::Deserialize;
 use server::config::{Egress, Tenant};
 use server::egress::Gateway;
-use server::{ConfigSecret, Own, Reach};
-use zeroize::Zeroizing;
+use server::{Environment, Own, Reach};
 
 use crate::message;
 
@@ -31,7 +30,8 @@ pub(crate) struct Given {
     /// `crm = { settings = { origin = "https://api.example.com", credential = { kind = "bearer" } }, secret = "…" }`
     #[arg(long, value_name = "FILE")]
     pub(crate) connections: Option<PathBuf>,
-    /// What is set for the handler: a TOML file with the tables `config` and `config_secrets`, as a node of codenode.toml has them
+    /// What is set for the handler: a TOML file with the tables `config` and `config_secrets`, as a node of codenode.toml has them; a secret may be
+    /// `env:NAME` or `file:path`
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// What messages say, for the grant `kv:messages`: a file as `codenode message export` writes it [default: as in --entries]
@@ -45,14 +45,6 @@ pub(crate) struct Given {
 pub(crate) struct WantedConnection {
     pub(crate) settings: ConnectionSettings,
     pub(crate) secret: String,
-}
-
-/// What is set for a handler, by its keys.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Configured {
-    pub(crate) config: ConfigOverrides,
-    pub(crate) config_secrets: BTreeMap<ConfigKey, Zeroizing<String>>,
 }
 
 impl Given {
@@ -123,7 +115,7 @@ impl Given {
             let texts = texts.with_context(|| format!("{} cannot be read", file.display()))?;
             reach.set_messages(&tenant, texts).await?;
         }
-        let own = self.config.as_deref().map_or_else(|| Ok(Own::default()), own)?;
+        let own = self.config.as_deref().map_or_else(|| Ok(Own::default()), |file| own(file, &self.grants))?;
         Ok(reach.grants(&tenant, &"LOCAL".parse()?, &Quota::DEFAULT, &self.grants, own))
     }
 }
@@ -137,22 +129,12 @@ pub(crate) fn connections(file: &Path) -> anyhow::Result<BTreeMap<ConnectionName
     toml::from_str(&text).map_err(|error| anyhow!("{shown} does not describe connections: {}", error.message()))
 }
 
-/// What a file sets.
+/// What a file sets for a handler with these grants.
 ///
 /// # Errors
-/// If it is no configuration.
-pub(crate) fn configured(file: &Path) -> anyhow::Result<Configured> {
-    let (shown, text) = (file.display(), read(file)?);
-    toml::from_str(&text).map_err(|error| anyhow!("{shown} is no configuration: {}", error.message()))
-}
-
-fn own(file: &Path) -> anyhow::Result<Own> {
-    let Configured { config, config_secrets } = configured(file)?;
-    let secret = |(key, text): (ConfigKey, Zeroizing<String>)| {
-        let secret = ConfigSecret::new(key.clone(), text).map_err(|why| anyhow!("{}: {key}: {why}", file.display()))?;
-        Ok((key, secret))
-    };
-    Ok(Own { values: config, secrets: config_secrets.into_iter().map(secret).collect::<anyhow::Result<_>>()? })
+/// What a server would say of it: each problem, with its line.
+pub(crate) fn own(file: &Path, grants: &[Grant]) -> anyhow::Result<Own> {
+    Ok(Own::load(file, grants, &Environment::of_process())?)
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

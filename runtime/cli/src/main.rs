@@ -7,6 +7,7 @@ mod connection;
 mod delivery;
 mod deploy;
 mod dev;
+mod embedded;
 mod event;
 mod given;
 mod inspect;

@@ -311,6 +311,16 @@ fn export(file: Option<&Path>, client: &Client) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How many messages of a file a tenant does not have.
+///
+/// # Errors
+/// If there is no such file, or the server would not take it.
+pub(crate) fn count_missing(file: &Path, client: &Client) -> anyhow::Result<u64> {
+    let (path, bytes) = (client.of_tenant("/message-file?dry_run=true")?, read_file(file)?);
+    let Imported { made, .. } = client.put_file(&path, format_of(file)?.media_type(), &bytes)?.read()?;
+    Ok(made)
+}
+
 /// What a file of messages is, by its name.
 ///
 /// # Errors

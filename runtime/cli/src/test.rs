@@ -9,7 +9,7 @@ use model::{Limits, Run};
 use serde_json::{Value, json};
 
 use crate::given::Given;
-use crate::project::{self, Case, Place, Project, Session, Verdict};
+use crate::project::{self, Case, Place, Project, Ready, Verdict};
 use crate::{junit, local, output};
 
 #[derive(clap::Args)]
@@ -52,11 +52,11 @@ impl Test {
         let runtime = local::runtime()?;
         let built = runtime.block_on(project.build())?;
         let sandbox = local::sandbox(self.folders)?;
-        let session = runtime.block_on(Session::new(&project, &sandbox, &built, self.given))?;
+        let ready = runtime.block_on(Ready::new(&project, &sandbox, &built, self.given))?;
         let mut out = anstream::stdout();
         let mut all = Vec::new();
         for case in cases {
-            let tested = runtime.block_on(test(&session, case, self.update))?;
+            let tested = runtime.block_on(test(&ready, case, self.update))?;
             if !self.json {
                 show(&mut out, &tested)?;
             }
@@ -108,15 +108,15 @@ impl Tested {
 ///
 /// # Errors
 /// If nothing can be run, or what came not be kept. A wrong outcome is none, and neither is a file that cannot be read.
-pub(crate) async fn test(session: &Session<'_>, case: Case, update: bool) -> anyhow::Result<Tested> {
-    let limits = session.limits();
+pub(crate) async fn test(ready: &Ready<'_>, case: Case, update: bool) -> anyhow::Result<Tested> {
+    let limits = ready.limits();
     let event = match case.event() {
         Ok(event) => event,
         Err(error) => {
             return Ok(Tested { case, run: None, limits, verdict: Verdict::Refused(format!("{error:#}")) });
         }
     };
-    let run = session.run(&event).await?;
+    let run = ready.run(&event).await?;
     let verdict = if update {
         case.keep(&run.outcome)?
     } else {

@@ -33,7 +33,7 @@ impl Try {
     /// Exit code 0 for a reply, 1 for a bot break.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let client = self.of.client()?;
-        let answer = test(&client, &self.node, &event(self.event.read()?)?, self.revision)?;
+        let answer = on_server(&client, &self.node, &event(self.event.read()?)?, self.revision)?;
         let trial = Trial::of(&answer)?;
         let mut out = anstream::stdout();
         if client.json() {
@@ -59,7 +59,7 @@ pub(crate) fn event(bytes: Vec<u8>) -> anyhow::Result<Box<RawValue>> {
 ///
 /// # Errors
 /// If the server does not.
-pub(crate) fn test(
+pub(crate) fn on_server(
     client: &Client,
     node: &NodeId,
     event: &RawValue,

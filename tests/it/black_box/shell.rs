@@ -11,7 +11,7 @@ use super::server::{CODENODE, Server, TOKEN};
 /// Somebody at a shell, with a home of their own.
 pub(super) struct Shell {
     pub(super) home: TempDir,
-    environment: Vec<(&'static str, String)>,
+    pub(super) environment: Vec<(&'static str, String)>,
 }
 
 impl Shell {

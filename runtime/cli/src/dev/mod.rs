@@ -14,7 +14,7 @@ use host::Host;
 use watch::Watch;
 
 use crate::given::Given;
-use crate::project::{self, Place, Project, Recipe, Session};
+use crate::project::{self, Place, Project, Ready, Recipe};
 use crate::{local, output, test};
 
 const NOT_WELL: &str = "the server did not end well";
@@ -106,9 +106,9 @@ impl Dev {
             );
         }
         let built = built?;
-        let session = Session::new(&project, sandbox, &built, Given::default()).await?;
+        let ready = Ready::new(&project, sandbox, &built, Given::default()).await?;
         host.offer(&project, &built)?;
-        if let Err(error) = events(&project, &session, out).await {
+        if let Err(error) = events(&project, &ready, out).await {
             anstream::eprintln!("error: {error:#}");
         }
         Ok(project.given())
@@ -116,10 +116,10 @@ impl Dev {
 }
 
 /// Runs every event, and shows what the bot says.
-async fn events(project: &Project, session: &Session<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+async fn events(project: &Project, ready: &Ready<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     let mut all = Vec::new();
     for case in project::cases(project)? {
-        let tested = test::test(session, case, false).await?;
+        let tested = test::test(ready, case, false).await?;
         test::show(out, &tested)?;
         if let Some(run) = &tested.run {
             output::said(out, run)?;

@@ -1,9 +1,8 @@
 mod sdk;
 mod types;
 
-use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -11,9 +10,14 @@ use clap::ValueEnum;
 use model::NodeId;
 use rust_embed::Embed;
 
+use crate::embedded::write_new;
+
 /// All templates: `LANGUAGE/TEMPLATE/…` and, for what several have in common, `any` in the place of either.
 #[derive(Embed)]
 #[folder = "templates"]
+#[exclude = "*/__pycache__/*"]
+#[exclude = "*/node_modules/*"]
+#[exclude = "*/target/*"]
 struct Templates;
 
 /// What stands in the place of a language's or a template's name for all of them.
@@ -71,7 +75,7 @@ impl New {
                     Templates::get(&path).with_context(|| format!("the template {path} is not in this program"))?;
                 let text = std::str::from_utf8(&file.data)?;
                 let text = text.replace("{{name}}", name.as_str()).replace("{{handler}}", self.lang.handler());
-                write(&folder.join(below), text.as_bytes())?;
+                write_new(&folder.join(below), text.as_bytes())?;
             }
         }
         match self.lang {
@@ -132,16 +136,6 @@ impl Template {
             Self::Cards => "cards",
         }
     }
-}
-
-/// Writes a file that is not there yet, and the folders above it.
-fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let shown = file.display();
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    let opened = OpenOptions::new().write(true).create_new(true).open(file);
-    opened.and_then(|mut opened| opened.write_all(bytes)).with_context(|| format!("cannot write {shown}"))
 }
 
 #[cfg(test)]

@@ -4,40 +4,21 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use rust_embed::Embed;
 use toml::{Table, Value};
 
-use super::write;
+use crate::embedded::{self, Contract, Rust, write_new};
 
 /// Below the project.
 pub(super) const FOLDER: &str = "codenode-sdk";
 
-#[derive(Embed)]
-#[folder = "../../guest-sdk/rust"]
-struct Sources;
-
-#[derive(Embed)]
-#[folder = "../../guest-sdk/wit"]
-struct Contract;
-
 /// Where the versions stand that the SDK builds with.
 const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
 
-/// What the SDK's own tests have found, and nobody else needs.
-const FOUND_BY_TESTS: &str = "proptest-regressions/";
-
 /// Writes the SDK, and the workspace that its manifests inherit from.
 pub(super) fn write_to(folder: &Path) -> anyhow::Result<()> {
-    write(&folder.join("Cargo.toml"), workspace()?.as_bytes())?;
-    for path in Sources::iter().filter(|path| !path.starts_with(FOUND_BY_TESTS)) {
-        let file = Sources::get(&path).with_context(|| format!("{path} of the SDK is not in this program"))?;
-        write(&folder.join("rust").join(path.as_ref()), &file.data)?;
-    }
-    for path in Contract::iter() {
-        let file = Contract::get(&path).with_context(|| format!("{path} of the contract is not in this program"))?;
-        write(&folder.join("wit").join(path.as_ref()), &file.data)?;
-    }
-    Ok(())
+    write_new(&folder.join("Cargo.toml"), workspace()?.as_bytes())?;
+    embedded::write::<Rust>(&folder.join("rust"), |_| true)?;
+    embedded::write::<Contract>(&folder.join("wit"), |_| true)
 }
 
 /// A workspace of the SDK alone, with the settings and versions of ours.
@@ -68,7 +49,7 @@ fn path(path: &str) -> (String, Value) {
 fn needed() -> anyhow::Result<BTreeSet<String>> {
     let mut needed = BTreeSet::new();
     for manifest in ["Cargo.toml", "macros/Cargo.toml"] {
-        let file = Sources::get(manifest).with_context(|| format!("the SDK's {manifest} is not in this program"))?;
+        let file = Rust::get(manifest).with_context(|| format!("the SDK's {manifest} is not in this program"))?;
         let manifest: Table = toml::from_str(std::str::from_utf8(&file.data)?)?;
         let targets = manifest.get("target").and_then(Value::as_table);
         let of_targets = targets.into_iter().flatten().filter_map(|(_, target)| target.as_table());

@@ -3,24 +3,14 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use rust_embed::Embed;
-
 use super::sdk::FOLDER;
-use super::write;
-
-#[derive(Embed)]
-#[folder = "../../guest-sdk/javascript/src"]
-struct Sources;
+use crate::embedded::{self, JavaScript};
 
 /// What only a component has: the imports of its world.
-const OF_COMPONENTS: [&str; 2] = ["component.ts", "wit.d.ts"];
+const OF_COMPONENTS: [&str; 2] = ["src/component.ts", "src/wit.d.ts"];
 
 /// Writes the SDK below a project's folder.
 pub(super) fn write_to(project: &Path) -> anyhow::Result<()> {
-    for path in Sources::iter().filter(|path| !OF_COMPONENTS.contains(&path.as_ref())) {
-        let file = Sources::get(&path).with_context(|| format!("{path} of the SDK is not in this program"))?;
-        write(&project.join(FOLDER).join(path.as_ref()), &file.data)?;
-    }
-    Ok(())
+    let is_checked = |path: &str| path.starts_with("src/") && !OF_COMPONENTS.contains(&path);
+    embedded::write::<JavaScript>(&project.join(FOLDER), is_checked)
 }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rust_embed::Embed;
 use tokio::time::sleep;
 
 use super::Project;
 use super::build::Refused;
 use super::command::{self, Output};
 use super::manifest::usual_deadline;
+use crate::embedded::{Contract, JavaScript, Python, write};
 
 /// Below the project: what is written anew for each build, and what is made.
 const FOLDER: &str = ".codenode/build";
@@ -32,18 +32,6 @@ const NPM_PACKAGES: [&str; 2] = ["componentize-qjs", "esbuild"];
 /// Whoever holds its lock builds.
 const LOCK: &str = ".codenode/lock";
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-#[derive(Embed)]
-#[folder = "../../guest-sdk/python/codenode"]
-struct Python;
-
-#[derive(Embed)]
-#[folder = "../../guest-sdk/javascript"]
-struct JavaScript;
-
-#[derive(Embed)]
-#[folder = "../../guest-sdk/wit"]
-struct Contract;
 
 /// By componentize-py, with the pure-Python packages of `requirements.txt`.
 pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
@@ -175,18 +163,6 @@ fn npm_version(name: &str) -> anyhow::Result<String> {
     let manifest: serde_json::Value = serde_json::from_slice(&manifest.data)?;
     let version = manifest.pointer(&format!("/dependencies/{name}")).and_then(serde_json::Value::as_str);
     version.map(str::to_owned).with_context(|| format!("the SDK's package.json has no {name}"))
-}
-
-/// Writes those of the embedded files that are wanted.
-fn write<T: Embed>(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-    for path in T::iter().filter(|path| is_wanted(path)) {
-        let file = T::get(&path).with_context(|| format!("{path} is not in this program"))?;
-        let place = folder.join(path.as_ref());
-        let above = place.parent().unwrap_or(folder);
-        fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.display()))?;
-        fs::write(&place, &file.data).with_context(|| format!("cannot write {}", place.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ mod command;
 mod component;
 mod events;
 mod manifest;
+mod ready;
 mod recipe;
-mod session;
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ pub(crate) use build::{Built, Refused, prepare};
 pub(crate) use command::end_with_us;
 pub(crate) use events::{Case, Verdict, cases};
 pub(crate) use manifest::{FILE, Manifest};
+pub(crate) use ready::Ready;
 pub(crate) use recipe::Recipe;
-pub(crate) use session::Session;
 
 /// A handler's folder, understood.
 pub(crate) struct Project {

@@ -14,6 +14,11 @@ impl Environment {
         Self(std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect())
     }
 
+    /// The same variables under longer names, so that none of them is a setting of ours.
+    pub fn behind(self, prefix: &str) -> Self {
+        self.0.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
+    }
+
     /// The value of one variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

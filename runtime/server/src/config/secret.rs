@@ -8,23 +8,44 @@ use super::value::Found;
 /// A file larger than this holds no secret of ours.
 const MAX_SECRET_BYTES: u64 = 4096;
 
+/// A secret as somebody wrote it.
+pub enum Written<'a> {
+    /// It stands there.
+    Itself(&'a str),
+    /// `env:NAME`
+    Variable(&'a str),
+    /// `file:path`
+    File(&'a Path),
+}
+
+impl<'a> Written<'a> {
+    /// What a text means where a secret is expected.
+    pub fn of(text: &'a str) -> Self {
+        match (text.strip_prefix("env:"), text.strip_prefix("file:")) {
+            (Some(name), _) => Self::Variable(name),
+            (None, Some(path)) => Self::File(Path::new(path)),
+            (None, None) => Self::Itself(text),
+        }
+    }
+}
+
 /// Follows `env:NAME` and `file:path`, takes anything else as the secret itself, and refuses an empty one.
 pub(super) fn read(section: &Section<'_>, found: &Found<'_>, files: &mut Vec<PathBuf>) -> Option<String> {
     let Some(text) = found.text() else {
         section.wrong(found, "must be a text in quotes: the secret itself, \"env:NAME\" or \"file:path\"");
         return None;
     };
-    let resolved = if let Some(name) = text.strip_prefix("env:") {
-        let value = section.document().environment().get(name).map(str::to_owned);
-        value.ok_or_else(|| {
+    let resolved = match Written::of(text) {
+        Written::Itself(text) => Ok(text.to_owned()),
+        Written::Variable(name) => section.document().environment().get(name).map(str::to_owned).ok_or_else(|| {
             format!("refers to the environment variable {name:?}, which is not set: set it and start again")
-        })
-    } else if let Some(path) = text.strip_prefix("file:") {
-        let path = found.base().join(path);
-        files.push(path.clone());
-        read_file(&path).map_err(|why| format!("refers to the file {}, which cannot be read: {why}", path.display()))
-    } else {
-        Ok(text.to_owned())
+        }),
+        Written::File(path) => {
+            let path = found.base().join(path);
+            files.push(path.clone());
+            read_file(&path)
+                .map_err(|why| format!("refers to the file {}, which cannot be read: {why}", path.display()))
+        }
     };
     match resolved {
         Ok(text) if text.is_empty() => {

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ::model::{ConfigKey, ConfigValue, Door, Grant, GrantError, Limits, NodeId, OnBreak, Quota, TenantId};
+use ::model::{Door, Grant, GrantError, Limits, NodeId, OnBreak, Quota, TenantId};
 use ipnet::IpNet;
-use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::document::Section;
 use super::limits;
+use super::own;
 use super::quota;
 use super::secret;
-use super::value::{Found, Raw};
-use crate::values::{self, Own};
+use crate::values::Own;
 use crate::webhook::signature::{Scheme, Secret, Verifier};
 
 /// The owner of nodes.
@@ -118,7 +116,7 @@ fn read_node(mut section: Section<'_>, host: &Limits, files: &mut Vec<PathBuf>) 
         Verifier::decoy()
     });
     let grants = section.parsed_list("grants", |error: GrantError| error.to_string());
-    let own = read_own(&mut section, &grants, files);
+    let own = own::read(&mut section, &grants, files);
     let node = Node {
         artifact: artifact.unwrap_or_default(),
         verifier,
@@ -153,57 +151,6 @@ fn read_secrets(section: &mut Section<'_>, files: &mut Vec<PathBuf>) -> Vec<Secr
         }
     }
     secrets
-}
-
-/// `[….config]` and `[….config_secrets]`.
-fn read_own(section: &mut Section<'_>, grants: &[Grant], files: &mut Vec<PathBuf>) -> Own {
-    let mut own = Own::default();
-    let open = section.section("config");
-    if section.has("config") && !grants.contains(&Grant::Config) {
-        open.wrong_here("would be read by nobody: add \"config\" to the node's grants");
-    }
-    for (name, found) in open.named_values() {
-        if let (Some(key), Some(value)) = (read_key(&open, name, &found), read_value(&open, &found)) {
-            own.values.insert(key, value);
-        }
-    }
-    let secrets = section.section("config_secrets");
-    for (name, found) in secrets.named_values() {
-        let (key, text) = (read_key(&secrets, name, &found), secret::read(&secrets, &found, files));
-        let (Some(key), Some(text)) = (key, text) else { continue };
-        if !grants.contains(&Grant::Secret(key.clone())) {
-            secrets.wrong(&found, format!("would be read by nobody: add \"secret:{key}\" to the node's grants"));
-        }
-        if own.values.contains_key(&key) {
-            secrets.wrong(&found, "is in `config` too, where everybody may see it: remove one of the two");
-        }
-        match values::Secret::new(key.clone(), Zeroizing::new(text)) {
-            Ok(secret) => drop(own.secrets.insert(key, secret)),
-            Err(why) => secrets.wrong(&found, format!("cannot be used: {why}")),
-        }
-    }
-    own
-}
-
-fn read_key(section: &Section<'_>, name: &str, found: &Found<'_>) -> Option<ConfigKey> {
-    name.parse().map_err(|error| section.wrong(found, format!("cannot be read by a handler: {error}"))).ok()
-}
-
-fn read_value(section: &Section<'_>, found: &Found<'_>) -> Option<ConfigValue> {
-    let value = match &found.raw {
-        Raw::Text(text) | Raw::Variable(text) => Value::from(*text),
-        Raw::Integer(number) => Value::from(*number),
-        Raw::Fraction(number) => Value::from(*number),
-        Raw::Boolean(flag) => Value::from(*flag),
-        Raw::Other(kind) => {
-            section.wrong(
-                found,
-                format!("is {kind}: it must be a text, a number, true or false; write anything else as JSON in a text"),
-            );
-            return None;
-        }
-    };
-    ConfigValue::try_from(value).map_err(|why| section.wrong(found, why.to_string())).ok()
 }
 
 fn read_schemes(section: &mut Section<'_>) -> Vec<Scheme> {

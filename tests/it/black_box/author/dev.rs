@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::server::CODENODE;
-use super::super::source_nodes;
+use super::super::service::{Service, response};
 use super::{Author, Project};
 
 /// Long enough for a server to start on a busy machine.
@@ -31,7 +32,7 @@ impl<'a> Dev<'a> {
             .env_clear()
             .env("HOME", project.author.shell.home.path())
             .env("PATH", std::env::var("PATH").unwrap())
-            .env("CODENODE_CACHE_DIR", source_nodes::cache())
+            .envs(project.author.shell.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -143,6 +144,148 @@ fn a_change_comes_through_the_webhook_without_a_restart() {
     project.write("node.toml", "name = \"hello\"\ngrant = []\n");
     dev.says("node.toml:2: unknown field `grant`");
     assert_eq!(dev.ends().code(), Some(0));
+}
+
+/// Everything that a project can be given, from files in a folder of their own.
+const GIVEN: &str = r#"
+name = "hello"
+grants = ["config", "secret:crm_key", "secret:sms_key", "connection:crm", "kv:messages"]
+private_networks = ["127.0.0.0/8"]
+config = "given/config.toml"
+connections = "given/connections.toml"
+messages = "given/messages.csv"
+"#;
+
+/// Needs all of it for its reply.
+const NEEDY: &str = r#"
+import requests
+from codenode import config, messages
+
+
+def handle(event):
+    keys = {"x-crm-key": config.text("crm_key"), "x-sms-key": config.text("sms_key")}
+    try:
+        lead = requests.get(config.text("crm_url") + "/lead", headers=keys, timeout=5)
+        return {"response": [messages.text("lead") + " " + lead.text]}
+    except messages.Missing:
+        return {"response": ["nothing to say"]}
+    except requests.RequestException as error:
+        return {"response": [f"no lead: {error}"]}
+"#;
+
+/// A service that says `warm` to whoever has all three keys.
+fn crm() -> Service {
+    Service::http(|request| {
+        let keys = ["authorization", "x-crm-key", "x-sms-key"].map(|name| request.header(name).unwrap_or_default());
+        let is_known = keys == ["Bearer of the connection", "file:of variables", "kept in a file"];
+        response(200, "", if is_known { b"warm" } else { b"unknown" })
+    })
+}
+
+#[test]
+fn a_project_is_given_the_same_by_its_webhook_as_for_its_events() {
+    let mut author = Author::new();
+    author.shell = author.shell.with("CRM_KEY", "file:of variables");
+    let project = author.project("hello", "python", "minimal");
+    let service = crm();
+    fs::remove_file(project.path("events/somebody.json")).unwrap();
+    fs::remove_file(project.path("events/somebody.reply.json")).unwrap();
+    fs::create_dir(project.path("given")).unwrap();
+    let connection = |name: &str| {
+        let settings = format!("{{ origin = \"{}\", credential = {{ kind = \"bearer\" }} }}", service.url(""));
+        project.write(
+            "given/connections.toml",
+            &format!("{name} = {{ settings = {settings}, secret = \"of the connection\" }}\n"),
+        );
+    };
+    let message = |text: &str| project.write("given/messages.csv", &format!("key,language,text\nlead,,{text}\n"));
+    let references = "crm_key = \"env:CRM_KEY\"\nsms_key = \"file:sms.key\"\n";
+    project.write(
+        "given/config.toml",
+        &format!("config.crm_url = \"{}\"\n[config_secrets]\n{references}", service.url("")),
+    );
+    project.write("given/sms.key", "kept in a file\n");
+    connection("crm");
+    message("The lead is");
+    project.write("node.toml", GIVEN);
+    project.write("main.py", NEEDY);
+    project.write("events/asha.reply.json", r#"{"response": ["The lead is warm"]}"#);
+
+    let dev = Dev::start(&project);
+    let said = dev.says("1 event is as expected");
+    let (webhook, secret) = (told(&said, "webhook  "), told(&said, "secret   "));
+    let served = |words: &str| {
+        dev.waits(words, || dev.reply(&webhook, &secret).filter(|reply| reply.contains(words)));
+    };
+    served("The lead is warm");
+    message("Your lead is");
+    dev.says("1 of 1 is not as expected");
+    served("Your lead is warm");
+    // What is given no more is gone from the webhook, too.
+    connection("erp");
+    dev.says("no lead: ");
+    served("no lead: ");
+    connection("crm");
+    served("Your lead is warm");
+    project.write("node.toml", &GIVEN.replace("messages = ", "# "));
+    dev.says("nothing to say");
+    served("nothing to say");
+    assert_eq!(dev.ends().code(), Some(0));
+}
+
+#[test]
+fn what_was_built_before_never_answers_under_new_settings() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    let dev = Dev::start(&project);
+    let said = dev.says("2 events are as expected");
+    let (webhook, secret) = (told(&said, "webhook  "), told(&said, "secret   "));
+    dev.waits("a reply", || dev.reply(&webhook, &secret));
+    assert_eq!(dev.ends().code(), Some(0));
+
+    let source = project.read("main.py");
+    project.write("main.py", &source.replace("return {", "return = {"));
+    project.write("node.toml", "name = \"hello\"\ngrants = [\"kv:node\"]\n");
+    let dev = Dev::start(&project);
+    let said = dev.says("SyntaxError");
+    let webhook = told(&said, "webhook  ");
+    assert_eq!(told(&said, "secret   "), secret, "whoever was told it may go on");
+    assert_eq!(dev.reply(&webhook, &secret), None);
+    project.write("main.py", &source);
+    dev.says("2 events are as expected");
+    dev.waits("a reply", || dev.reply(&webhook, &secret));
+}
+
+#[test]
+fn what_a_command_makes_is_served_anew_when_its_sources_change() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    let build = "[build]\ncommand = [\"sh\", \"make.sh\"]\nartifact = \"made.py\"\n";
+    project.write("node.toml", &format!("name = \"hello\"\n{build}"));
+    project.write("make.sh", "sed s/Hello/Namaste/ main.py > made.py");
+    let dev = Dev::start(&project);
+    let said = dev.says("1 of 2 is not as expected");
+    let (webhook, secret) = (told(&said, "webhook  "), told(&said, "secret   "));
+    let served = |words: &str| {
+        dev.waits(words, || dev.reply(&webhook, &secret).filter(|reply| reply.contains(words)));
+    };
+    served("Namaste Asha");
+    project.write("make.sh", "sed s/Hello/Welcome/ main.py > made.py");
+    assert!(dev.says("1 of 2 is not as expected").contains("make.sh changed"));
+    served("Welcome Asha");
+    project.write("make.sh", "echo no such thing >&2; exit 1");
+    let said = dev.says("`sh make.sh` failed");
+    assert!(said.contains("no such thing"), "{said}");
+    served("Welcome Asha");
+}
+
+#[test]
+fn a_taken_port_says_which_flag_takes_another() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let line = project.line("dev", &format!("--port {}", taken.local_addr().unwrap().port()));
+    author.shell.type_in(&line, b"").says_why("--port takes another port, or 0 for any that is free");
 }
 
 #[test]

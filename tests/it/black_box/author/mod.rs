@@ -1,8 +1,10 @@
 //! The author's loop, as an author goes through it: new, build, test, dev, and the first mistakes.
 
 mod components;
+mod deploy;
 mod dev;
 mod events;
+mod given;
 mod mistakes;
 mod signals;
 mod templates;

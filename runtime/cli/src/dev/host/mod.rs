@@ -1,18 +1,20 @@
 //! The webhook of `codenode dev`: a whole server, on this machine alone, whose only node is the project's.
 
+mod config;
+
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use model::{NodeId, TenantId};
+use model::{ConnectionName, NodeId};
+use serde::Deserialize;
 use serde_json::json;
-use server::{Config, Environment, Options, ServeError, Server};
-use toml::{Table, Value};
-use uuid::Uuid;
+use server::{Config, MessageFormat, Options, ServeError, Server};
 
-use crate::given::{self, Configured, Given};
+use crate::given::{self, Given, WantedConnection};
 use crate::local::Folders;
 use crate::message;
 use crate::project::{Built, Project};
@@ -21,8 +23,13 @@ use crate::remote::Client;
 /// Below the project; nothing in it is an author's work.
 const FOLDER: &str = ".codenode/dev";
 const CONFIG: &str = "codenode.toml";
+/// Whatever was built, for a source is WebAssembly, too.
+const ARTIFACT: &str = "handler.wasm";
 const SECRET: &str = "secret";
 const TENANT: &str = "dev";
+
+/// A file of messages without any.
+const NO_MESSAGES: &[u8] = br#"{"messages": []}"#;
 
 /// What serves, and where its files are.
 pub(super) struct Host {
@@ -35,6 +42,16 @@ pub(super) struct Host {
     /// Kept from one start to the next, for whoever was told it.
     secret: String,
     management: Option<SocketAddr>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    connections: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: ConnectionName,
 }
 
 impl Host {
@@ -51,7 +68,7 @@ impl Host {
         let secret = kept_secret(&folder.join(SECRET))?;
         let cache = std::path::absolute(folders.cache()?)?;
         let runners = folders.runners.as_deref().map(std::path::absolute).transpose()?;
-        Ok(Self { folder, cache, runners, port, token: random(), secret, management: None })
+        Ok(Self { folder, cache, runners, port, token: random()?, secret, management: None })
     }
 
     pub(super) fn secret(&self) -> &str {
@@ -64,7 +81,7 @@ impl Host {
     /// Where the port is taken, says which flag takes another one.
     pub(super) async fn start(&mut self) -> anyhow::Result<Server> {
         let file = self.folder.join(CONFIG);
-        let environment = Environment::default();
+        let environment = config::environment();
         let config = Config::load(Some(&file), &environment)?;
         let compiler = std::env::current_exe().context("cannot find the path of this program")?;
         let started = Server::start(config, Options { config_file: Some(file), environment, compiler }).await;
@@ -89,82 +106,38 @@ impl Host {
     /// # Errors
     /// If they cannot be written, or the files that they name cannot be used.
     pub(super) fn offer(&self, project: &Project, built: &Built) -> anyhow::Result<()> {
-        let ending = built.path.extension().and_then(|ending| ending.to_str()).unwrap_or("wasm");
-        let bytes = fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
-        let artifact = format!("handler.{ending}");
-        self.replace(&artifact, &bytes)?;
-        let config = toml::to_string(&self.config(project, Some(&artifact))?)?;
+        let config = config::of(self, project, ARTIFACT)?;
+        self.replace(ARTIFACT, &built.artifact)?;
         self.replace(CONFIG, config.as_bytes())
     }
 
     /// Serves the node without code, until there is some.
     ///
     /// # Errors
-    /// As [`Host::offer`].
+    /// If that cannot be written.
     pub(super) fn offer_nothing(&self, project: &Project) -> anyhow::Result<()> {
-        let config = toml::to_string(&self.config(project, None)?)?;
-        self.replace(CONFIG, config.as_bytes())
+        self.replace(CONFIG, config::of_nothing(self, project)?.as_bytes())
     }
 
-    /// Sets what a configuration file has no place for: connections and messages.
+    /// Sets what a configuration file has no place for, connections and messages, and removes those that nobody gives any more.
     ///
     /// # Errors
     /// What the server refuses.
     pub(super) fn set(&self, given: &Given) -> anyhow::Result<()> {
-        if given.connections.is_none() && given.messages.is_none() {
-            return Ok(());
-        }
         let management = self.management.context("the server has not started")?;
-        let tenant: TenantId = TENANT.parse()?;
-        let client =
-            Client::new(format!("http://{management}").parse()?, &self.token, Some(tenant), false, String::new())?;
+        let (server, tenant) = (format!("http://{management}").parse()?, TENANT.parse()?);
+        let client = Client::new(server, &self.token, Some(tenant), false, String::new())?;
         if !has_tenant(&client)? {
             client.create("/v1/tenants", &json!({ "id": TENANT }))?;
         }
-        if let Some(file) = &given.connections {
-            for (name, wanted) in given::connections(file)? {
-                let path = client.of_tenant(&format!("/connections/{name}"))?;
-                client.replace(&path, &json!({ "settings": wanted.settings, "secret": wanted.secret }))?;
-            }
-        }
-        if let Some(file) = &given.messages {
-            let (format, bytes) = (message::format_of(file)?, message::read_file(file)?);
-            client.put_file(&client.of_tenant("/message-file?replace=true")?, format.media_type(), &bytes)?;
-        }
+        let connections = given.connections.as_deref().map(given::connections).transpose()?;
+        set_connections(&client, &connections.unwrap_or_default())?;
+        let (format, bytes) = match &given.messages {
+            Some(file) => (message::format_of(file)?, message::read_file(file)?),
+            None => (MessageFormat::Json, NO_MESSAGES.to_vec()),
+        };
+        client.put_file(&client.of_tenant("/message-file?replace=true")?, format.media_type(), &bytes)?;
         Ok(())
-    }
-
-    fn config(&self, project: &Project, artifact: Option<&str>) -> anyhow::Result<Table> {
-        let given = project.given();
-        let texts = |texts: Vec<String>| Value::from(texts.into_iter().map(Value::from).collect::<Vec<_>>());
-        let mut node = Table::from_iter([
-            entry("artifact", artifact.unwrap_or("handler.wasm")),
-            entry("secrets", vec![Value::from(self.secret.as_str())]),
-            entry("grants", texts(given.grants.iter().map(ToString::to_string).collect())),
-            entry("limits", Value::try_from(project.manifest.overrides())?),
-        ]);
-        if let Some(file) = &given.config {
-            let Configured { config, config_secrets } = given::configured(file)?;
-            let secrets = config_secrets.iter().map(|(key, text)| entry(key.as_str(), text.as_str()));
-            node.extend([
-                entry("config", Value::try_from(config)?),
-                entry("config_secrets", Table::from_iter(secrets)),
-            ]);
-        }
-        let networks = given.private_networks.iter().map(ToString::to_string).collect();
-        let nodes = Table::from_iter([entry(project.manifest.name.as_str(), node)]);
-        let tenant = Table::from_iter([entry("private_networks", texts(networks)), entry("nodes", nodes)]);
-        let listen = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
-        let shown = |path: &Path| path.to_string_lossy().into_owned();
-        let mut sandbox = Table::from_iter([entry("cache_directory", shown(&self.cache)), entry("runs", 8)]);
-        sandbox.extend(self.runners.as_deref().map(|runners| entry("runners", shown(runners))));
-        Ok(Table::from_iter([
-            entry("front_door", Table::from_iter([entry("listen", listen(self.port)), entry("workers", 1)])),
-            entry("management", Table::from_iter([entry("listen", listen(0)), entry("token", self.token.as_str())])),
-            entry("storage", Table::from_iter([entry("directory", "storage")])),
-            entry("sandbox", sandbox),
-            entry("tenants", Table::from_iter([entry(TENANT, tenant)])),
-        ]))
     }
 
     /// As a whole: who reads it sees the old one or the new one.
@@ -189,8 +162,17 @@ fn has_tenant(client: &Client) -> anyhow::Result<bool> {
     Ok(all.is_some_and(|tenants| tenants.iter().any(|tenant| tenant.get("id").is_some_and(|id| id == TENANT))))
 }
 
-fn entry(key: &str, value: impl Into<Value>) -> (String, Value) {
-    (key.to_owned(), value.into())
+/// These and no others.
+fn set_connections(client: &Client, wanted: &BTreeMap<ConnectionName, WantedConnection>) -> anyhow::Result<()> {
+    let path = |name: &ConnectionName| client.of_tenant(&format!("/connections/{name}"));
+    let Listed { connections } = client.get(&client.of_tenant("/connections")?)?.read()?;
+    for Named { name } in connections.iter().filter(|there| !wanted.contains_key(&there.name)) {
+        client.delete(&path(name)?)?;
+    }
+    for (name, WantedConnection { settings, secret }) in wanted {
+        client.replace(&path(name)?, &json!({ "settings": settings, "secret": secret }))?;
+    }
+    Ok(())
 }
 
 fn kept_secret(file: &Path) -> anyhow::Result<String> {
@@ -199,13 +181,64 @@ fn kept_secret(file: &Path) -> anyhow::Result<String> {
     {
         return Ok(secret.trim().to_owned());
     }
-    let secret = random();
+    let secret = random()?;
     fs::write(file, &secret).with_context(|| format!("cannot write {}", file.display()))?;
     fs::set_permissions(file, Permissions::from_mode(0o600))?;
     Ok(secret)
 }
 
-/// 148 random bits, as two ids have them.
-fn random() -> String {
-    format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple())
+/// 32 bytes of the system's generator, in hex.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
+    Ok(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A project whose handler is granted something, and what serves it.
+    fn host() -> (tempfile::TempDir, Project, Host) {
+        let project = tempfile::tempdir().unwrap();
+        fs::write(project.path().join("node.toml"), "name = \"hello\"\ngrants = [\"kv:node\"]\n").unwrap();
+        fs::write(project.path().join("main.py"), "").unwrap();
+        let folder = project.path().to_owned();
+        let (token, secret) = (random().unwrap(), random().unwrap());
+        let host = Host { cache: folder.clone(), folder, runners: None, port: 0, token, secret, management: None };
+        let opened = Project::open(project.path()).unwrap();
+        (project, opened, host)
+    }
+
+    fn node(host: &Host) -> server::config::Node {
+        let config = Config::load(Some(&host.folder.join(CONFIG)), &config::environment()).unwrap();
+        config.tenants[TENANT].nodes["hello"].clone()
+    }
+
+    #[test]
+    fn what_serves_is_what_was_prepared_and_not_what_has_become_of_the_file() {
+        let (_folder, project, host) = host();
+        host.offer(&project, &Built { path: project.path("gone.wasm"), artifact: b"prepared".to_vec() }).unwrap();
+        assert_eq!(fs::read(node(&host).artifact).unwrap(), b"prepared");
+        assert_eq!(node(&host).grants.len(), 1);
+    }
+
+    #[test]
+    fn nothing_of_the_time_before_serves_until_there_is_something() {
+        let (_folder, project, host) = host();
+        host.offer(&project, &Built { path: project.path("main.py"), artifact: b"old".to_vec() }).unwrap();
+        host.offer_nothing(&project).unwrap();
+        assert!(!node(&host).artifact.exists() && node(&host).grants.is_empty());
+    }
+
+    #[test]
+    fn each_digit_of_a_secret_is_random() {
+        let secrets: Vec<String> = (0..100).map(|_| random().unwrap()).collect();
+        for at in 0..64 {
+            let digits: BTreeSet<&str> = secrets.iter().map(|secret| &secret[at..=at]).collect();
+            assert!(digits.len() > 1, "the digit {at} is always {digits:?}");
+        }
+    }
 }

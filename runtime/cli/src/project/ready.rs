@@ -10,14 +10,14 @@ use crate::given::Given;
 use crate::local;
 
 /// What runs events of a project.
-pub(crate) struct Session<'a> {
+pub(crate) struct Ready<'a> {
     project: &'a Project,
     sandbox: &'a Sandbox,
     prepared: Arc<Prepared>,
     given: Given,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Ready<'a> {
     /// Compiles what was built. `given` goes before what the project says.
     ///
     /// # Errors
