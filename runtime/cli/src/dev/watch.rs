@@ -57,7 +57,7 @@ impl Watch {
             // Reading is no change: a build does much of it.
             Ok(event) if event.kind.is_access() => {}
             Ok(event) if !event.need_rescan() => {
-                hearing.add(event.paths.iter().filter_map(|path| of_author(path, &root)))
+                hearing.add(event.paths.iter().filter_map(|path| of_author(path, &root)));
             }
             // More has changed than could be told.
             Ok(_) | Err(_) => hearing.add([PathBuf::from(".")]),
