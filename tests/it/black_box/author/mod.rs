@@ -12,6 +12,7 @@ mod templates;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,16 +22,20 @@ use super::source_nodes;
 /// Somebody at a shell who writes handlers.
 struct Author {
     shell: Shell,
+    /// Held by whoever builds crates: all do so in one folder, under one name.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Author {
     /// Whose machine has what runs sources.
     fn new() -> Self {
-        Self { shell: Shell::new().with("CODENODE_CACHE_DIR", source_nodes::cache()) }
+        Self { shell: Shell::new().with("CODENODE_CACHE_DIR", source_nodes::cache()), _turn: None }
     }
 
     /// Whose machine has Rust, too.
     fn with_rust() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author");
         let mut shell = Self::new().shell.with("CARGO_TARGET_DIR", target.to_str().unwrap());
         let home = PathBuf::from(env::var("HOME").unwrap_or_default());
@@ -42,7 +47,7 @@ impl Author {
                 shell = shell.with(name, &value);
             }
         }
-        Self { shell }
+        Self { shell, _turn: Some(turn) }
     }
 
     /// A fresh project from a template.
