@@ -56,7 +56,9 @@ mod event;
 mod fields;
 mod late;
 mod reply;
+mod string;
 mod value;
+mod word;
 
 #[cfg(feature = "config")]
 pub mod config;
