@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::word::{all, zero_bytes};
 use crate::{Error, value};
 
 /// The event's text, which all of its parts share.
@@ -235,14 +236,8 @@ impl Span {
     }
 }
 
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
-const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
-
-/// The highest bit of each byte that is zero. Bits above the lowest of them may be wrong.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & (ONES << 7)
-}
+const QUOTES: u64 = all(b'"');
+const BACKSLASHES: u64 = all(b'\\');
 
 /// What a `Value` cannot hold (`1e999`, half of a surrogate pair) is its JSON text.
 fn value_of(json: &str) -> Value {

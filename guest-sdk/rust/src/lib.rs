@@ -58,7 +58,9 @@ mod fields;
 mod grant;
 mod late;
 mod reply;
+mod string;
 mod value;
+mod word;
 
 #[cfg(feature = "config")]
 pub mod config;

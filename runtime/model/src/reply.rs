@@ -1,3 +1,5 @@
+mod plain;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -65,6 +67,13 @@ impl Reply {
     }
 
     fn read(output: String, limits: Option<&Limits>) -> Result<Self, ReplyError> {
+        match plain::status(&output) {
+            Some(status) => Ok(Self { json: output, status }),
+            None => Self::read_closely(output, limits),
+        }
+    }
+
+    fn read_closely(output: String, limits: Option<&Limits>) -> Result<Self, ReplyError> {
         if output.trim_ascii().is_empty() {
             return Err(ReplyError::Empty("the handler wrote nothing"));
         }

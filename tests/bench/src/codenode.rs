@@ -29,12 +29,13 @@ pub struct Setup {
     sandbox: String,
     nodes: String,
     tenant: String,
+    cache: Option<PathBuf>,
 }
 
 impl Setup {
     /// A configuration of this name, without nodes.
     pub fn new(name: &'static str) -> Self {
-        Self { name, sandbox: String::new(), nodes: String::new(), tenant: String::new() }
+        Self { name, sandbox: String::new(), nodes: String::new(), tenant: String::new(), cache: None }
     }
 
     /// Adds a line to the section `[sandbox]`.
@@ -65,7 +66,14 @@ impl Setup {
         self
     }
 
-    /// Starts codenode so configured. Compiled code is kept from one start to the next in the folder that [`Setup::cache`] names.
+    /// Keeps compiled code in a folder of its own, not in the one that all others share.
+    #[must_use]
+    pub fn cache(mut self, folder: PathBuf) -> Self {
+        self.cache = Some(folder);
+        self
+    }
+
+    /// Starts codenode so configured. Compiled code is kept from one start to the next in the folder that [`Setup::shared_cache`] names.
     ///
     /// # Errors
     /// See [`Process::start`].
@@ -110,7 +118,7 @@ impl Setup {
              [storage]\ndirectory = \"{}\"\n[sandbox]\ncache_directory = \"{}\"\n{}[quota]\nruns = 1024\n[log]\nlevel = \"warn\"\n{}{}",
             management.0,
             self.state(files).display(),
-            Self::cache(files).display(),
+            self.cache.clone().unwrap_or_else(|| Self::shared_cache(files)).display(),
             self.sandbox,
             self.tenant,
             self.nodes
@@ -127,7 +135,7 @@ impl Setup {
     }
 
     /// Where compiled code is kept.
-    pub fn cache(files: &Files) -> PathBuf {
+    pub fn shared_cache(files: &Files) -> PathBuf {
         files.scratch.join("compiled")
     }
 }

@@ -1,4 +1,4 @@
-//! Everybody who does the job: the native limit, codenode with each kind of guest, and the others.
+//! Everybody who does the job: the native limit, codenode with each kind of guest and of source, and the others.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,6 +39,8 @@ pub struct Files {
     pub native: PathBuf,
     /// The folder of the guests.
     pub guests: PathBuf,
+    /// The folder of the examples, where sources are.
+    pub examples: PathBuf,
     /// A folder for configurations, logs and compiled code.
     pub scratch: PathBuf,
 }
@@ -60,8 +62,8 @@ pub struct Contestant {
 }
 
 enum How {
-    /// codenode with this guest.
-    Codenode { guest: &'static str },
+    /// codenode with this artifact, a guest or a source.
+    Codenode { artifact: PathBuf },
     /// Another program.
     Other { command: Vec<String>, environment: BTreeMap<String, String> },
 }
@@ -91,14 +93,17 @@ pub fn all(files: &Files, others: &Path) -> anyhow::Result<Vec<Contestant>> {
             environment: [("PORT", "{port}"), ("SECRET", "{secret}")].map(|(k, v)| (k.into(), v.into())).into(),
         },
     };
-    let codenode = |name: &str, label: &str, guest| Contestant {
+    let codenode = |name: &str, what: &str, artifact| Contestant {
         name: name.into(),
-        label: label.into(),
-        how: How::Codenode { guest },
+        label: format!("codenode, {what}, fresh instance"),
+        how: How::Codenode { artifact },
     };
+    let source = |file: &str| files.examples.join(file);
     let ours = [
-        codenode(CODENODE, "codenode, Rust code node, fresh instance", "product-price"),
-        codenode(CODENODE_COMMAND, "codenode, WASI command (preview 1), fresh instance", "price-command"),
+        codenode(CODENODE, "Rust code node", files.guest("product-price")),
+        codenode(CODENODE_COMMAND, "WASI command (preview 1)", files.guest("price-command")),
+        codenode("codenode-javascript", "JavaScript source", source("price-javascript/main.js")),
+        codenode("codenode-python", "Python source", source("price-python/main.py")),
     ];
     let others = others.into_iter().map(|Other { name, label, command, environment }| Contestant {
         name,
@@ -115,9 +120,9 @@ impl Contestant {
     /// See [`Process::start`].
     pub fn start(&self, files: &Files, cores: Cores) -> anyhow::Result<Process> {
         let (command, environment) = match &self.how {
-            How::Codenode { guest } => {
+            How::Codenode { artifact } => {
                 return Setup::new("throughput")
-                    .node(NODE, &files.guest(guest), "")
+                    .node(NODE, artifact, "")
                     .node(LONG_NODE, &files.guest("long-reply"), "")
                     .start(files, cores);
             }

@@ -14,6 +14,8 @@ use crate::price::{Key, SECRET};
 
 /// Failures of which a load gives up: the server is not worth measuring.
 const MAX_FAILURES: u64 = 1_000;
+/// How long one answer is waited for. What runs sources is compiled once, which takes minutes on a busy machine, and the first event waits for it.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// What an open load may owe before it gives up, in requests.
 const MAX_BACKLOG: usize = 1 << 20;
 /// The range of a histogram, in nanoseconds: up to two minutes.
@@ -111,12 +113,12 @@ impl Traffic {
 /// Sends one request over a connection of its own and waits for its answer.
 ///
 /// # Errors
-/// The answer is another than it should be, or there is none in a minute.
+/// The answer is another than it should be, or there is none in five minutes.
 pub fn once(address: SocketAddr, traffic: &Traffic) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).context("cannot connect to the server")?;
     connection.send(&traffic.request)?;
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(60) {
+    while start.elapsed() < PATIENCE {
         let Some(answer) = connection.advance(&traffic.request)? else { continue };
         if answer.status == traffic.status && connection.holds(&traffic.holds) {
             return Ok(());

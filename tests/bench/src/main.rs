@@ -40,6 +40,9 @@ struct Bench {
     /// The folder of the guests
     #[arg(long)]
     guests: PathBuf,
+    /// The folder of the examples, where sources are
+    #[arg(long)]
+    examples: PathBuf,
     /// The other contestants, as the set-up wrote them down
     #[arg(long)]
     others: PathBuf,
@@ -57,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         codenode: absolute(&bench.codenode)?,
         native: absolute(&bench.native)?,
         guests: absolute(&bench.guests)?,
+        examples: absolute(&bench.examples)?,
         scratch,
     };
     let mut contestants = contestant::all(&files, &bench.others)?;

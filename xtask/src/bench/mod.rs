@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::program::Program;
 use crate::steps::Steps;
-use crate::{guests, targets};
+use crate::{guests, runners, targets};
 
 const FOLDER: &str = "target/bench";
 
@@ -30,6 +30,8 @@ impl Bench {
         fs::create_dir_all(FOLDER).with_context(|| format!("cannot make {FOLDER}"))?;
         steps.step("targets", targets::ensure)?;
         steps.step("guests", || guests::examples(&[targets::LEAN, targets::PREVIEW_1, targets::PREVIEW_2]))?;
+        runners::set_up(&mut steps)?;
+        runners::build(&mut steps)?;
         steps.step("codenode and the bench, as released", || {
             Program::cargo().args(["build", "--release", "-p", "codenode-cli", "-p", "codenode-bench", "--bins"]).run()
         })?;
@@ -45,7 +47,7 @@ impl Bench {
                 .arg(built.join("codenode"))
                 .arg("--native")
                 .arg(built.join("native-contestant"))
-                .args(["--guests", guests::FOLDER, "--output", FOLDER, "--others"])
+                .args(["--guests", guests::FOLDER, "--examples", "examples", "--output", FOLDER, "--others"])
                 .arg(&others)
                 .args(&self.arguments)
                 .run()

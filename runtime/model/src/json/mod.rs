@@ -2,6 +2,8 @@
 
 mod scan;
 
+pub(crate) use scan::Scanner;
+
 use serde::de::IgnoredAny;
 
 /// The deepest nesting of arrays and objects.

@@ -76,7 +76,7 @@ impl Artifacts {
         let folder = files.scratch.join("artifacts");
         fs::create_dir_all(&folder)?;
         let guest = fs::read(files.guest("product-price"))?;
-        let compiled = Compiled::find(&Setup::cache(files), &sha256(&guest))?;
+        let compiled = Compiled::find(&Setup::shared_cache(files), &sha256(&guest))?;
         let mut paths = Vec::with_capacity(count);
         for number in 0..count {
             let mut bytes = guest.clone();

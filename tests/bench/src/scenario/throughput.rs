@@ -41,6 +41,8 @@ fn one(
     let process = contestant.start(stage.files, server)?;
     let traffic = Traffic::signed(NODE, EVENT.as_bytes(), connections, 200, "The price of the speaker is");
     let phases = stage.phases();
+    // It listens before its code is ready; no load may begin until it is.
+    load::once(process.address, &traffic)?;
     // Warm up first, so that the CPU time is that of measured requests only.
     process::on(generator, || {
         load::run(process.address, std::slice::from_ref(&traffic), Pace::Closed, phases.only_warm_up())
