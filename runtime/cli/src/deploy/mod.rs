@@ -55,7 +55,7 @@ pub(crate) struct Deploy {
 /// What is deployed.
 enum Subject {
     File(Vec<u8>),
-    Project(Project),
+    Project(Box<Project>),
 }
 
 /// What the server has said so far, step by step.
@@ -108,7 +108,7 @@ impl Deploy {
         let project = Project::open(Path::new("."))?;
         self.settings.take_over(&project);
         self.node.get_or_insert_with(|| project.manifest.name.clone());
-        Ok(Subject::Project(project))
+        Ok(Subject::Project(Box::new(project)))
     }
 
     /// Whether there is the node; if not, it is made when there is something for it.
