@@ -35,6 +35,7 @@ mod openapi;
 mod outage;
 mod quotas;
 mod reload;
+mod runners;
 mod sdks;
 mod server;
 mod service;

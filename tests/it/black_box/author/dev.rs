@@ -3,19 +3,17 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::server::CODENODE;
 use super::super::service::{Service, response};
-use super::{Author, Project};
-
-/// Long enough for a server to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::{Author, Project, patiently};
 
 /// A running `codenode dev`; killed when dropped.
 struct Dev<'a> {
@@ -57,14 +55,7 @@ impl<'a> Dev<'a> {
 
     #[track_caller]
     fn waits<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
-        let started = Instant::now();
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(started.elapsed() < PATIENCE, "no `{what}`: {}", self.said());
-            thread::sleep(Duration::from_millis(50));
-        }
+        patiently(look).unwrap_or_else(|| panic!("no `{what}`: {}", self.said()))
     }
 
     /// What the bot says to Asha through the webhook; nothing where it is no reply.
@@ -77,14 +68,8 @@ impl<'a> Dev<'a> {
 
     fn ends(mut self) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(started.elapsed() < PATIENCE, "it does not end: {}", self.said());
-            thread::sleep(Duration::from_millis(50));
-        }
+        let ended = patiently(|| self.child.try_wait().unwrap());
+        ended.unwrap_or_else(|| panic!("it does not end: {}", self.said()))
     }
 }
 
@@ -280,6 +265,20 @@ fn what_a_command_makes_is_served_anew_when_its_sources_change() {
 }
 
 #[test]
+fn a_project_is_served_once() {
+    let author = Author::new();
+    let project = author.project("hello", "python", "minimal");
+    let dev = Dev::start(&project);
+    dev.says("2 events are as expected");
+    author
+        .shell
+        .type_in(&project.line("dev", "--port 0"), b"")
+        .says_why("another `codenode dev` serves this project: end it");
+    assert_eq!(dev.ends().code(), Some(0));
+    Dev::start(&project).says("2 events are as expected");
+}
+
+#[test]
 fn a_taken_port_says_which_flag_takes_another() {
     let author = Author::new();
     let project = author.project("hello", "python", "minimal");
@@ -308,12 +307,7 @@ fn a_build_that_hangs_is_over_at_its_deadline_and_at_the_end() {
     project.write("make.sh", "echo $$ > pid; echo begun >&2; exec sleep 600");
     manifest("10m");
     dev.waits("a build", || fs::read_to_string(project.path("pid")).ok().filter(|pid| !pid.trim().is_empty()));
-    let pid: i32 = project.read("pid").trim().parse().unwrap();
+    let process = Path::new("/proc").join(project.read("pid").trim());
     assert_eq!(dev.ends().code(), Some(0));
-    let is_gone = || !std::path::Path::new(&format!("/proc/{pid}")).exists();
-    let started = Instant::now();
-    while !is_gone() {
-        assert!(started.elapsed() < PATIENCE, "the build goes on");
-        thread::sleep(Duration::from_millis(50));
-    }
+    patiently(|| (!process.exists()).then_some(())).expect("the end of the build");
 }

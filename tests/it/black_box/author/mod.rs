@@ -103,15 +103,14 @@ impl Project<'_> {
 /// Long enough for a build or a server on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Looks again and again until there is something to see.
-#[track_caller]
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Looks again and again until there is something to see; `None` where there never is.
+fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
-    loop {
+    while started.elapsed() < PATIENCE {
         if let Some(found) = look() {
-            return found;
+            return Some(found);
         }
-        assert!(started.elapsed() < PATIENCE, "no {what}");
         thread::sleep(Duration::from_millis(20));
     }
+    None
 }

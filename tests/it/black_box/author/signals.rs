@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::server::CODENODE;
 use super::super::source_nodes;
-use super::{Author, Project, until};
+use super::{Author, Project, patiently};
 
 /// A project whose artifact this script makes, and a command on it that waits for its standard input.
 fn starts(project: &Project<'_>, script: &str, arguments: &[&str]) -> Child {
@@ -28,7 +28,7 @@ fn starts(project: &Project<'_>, script: &str, arguments: &[&str]) -> Child {
 /// Sends a signal and gives the exit code.
 fn ends(child: &mut Child, signal: Signal) -> Option<i32> {
     kill_process(Pid::from_child(child), signal).unwrap();
-    until("the end", || child.try_wait().unwrap()).code()
+    patiently(|| child.try_wait().unwrap()).expect("the end").code()
 }
 
 #[test]
@@ -38,10 +38,10 @@ fn a_build_under_way_ends_with_us() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let _ = fs::remove_file(project.path("pid"));
         let mut build = starts(&project, "echo $$ > pid; exec sleep 600", &["build"]);
-        let pid = until("a build", || fs::read_to_string(project.path("pid")).ok().filter(|pid| pid.ends_with('\n')));
+        let pid = patiently(|| fs::read_to_string(project.path("pid")).ok().filter(|pid| pid.ends_with('\n')));
+        let process = Path::new("/proc").join(pid.expect("a build").trim());
         assert_eq!(ends(&mut build, signal), Some(code));
-        let process = Path::new("/proc").join(pid.trim());
-        until("the end of the build", || (!process.exists()).then_some(()));
+        patiently(|| (!process.exists()).then_some(())).expect("the end of the build");
     }
 }
 
@@ -50,6 +50,6 @@ fn a_build_that_is_over_leaves_ctrl_c_as_it_was() {
     let author = Author::new();
     let project = author.project("made", "python", "minimal");
     let mut run = starts(&project, "cp main.py made.py; touch over", &["run", "--event", "-"]);
-    until("the end of the build", || project.path("over").exists().then_some(()));
+    patiently(|| project.path("over").exists().then_some(())).expect("the end of the build");
     assert_eq!(ends(&mut run, Signal::INT), Some(130));
 }

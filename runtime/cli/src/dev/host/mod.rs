@@ -3,12 +3,12 @@
 mod config;
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use model::{ConnectionName, NodeId};
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +26,8 @@ const CONFIG: &str = "codenode.toml";
 /// Whatever was built, for a source is WebAssembly, too.
 const ARTIFACT: &str = "handler.wasm";
 const SECRET: &str = "secret";
+/// Whoever holds its lock serves.
+const LOCK: &str = "lock";
 const TENANT: &str = "dev";
 
 /// A file of messages without any.
@@ -42,6 +44,7 @@ pub(super) struct Host {
     /// Kept from one start to the next, for whoever was told it.
     secret: String,
     management: Option<SocketAddr>,
+    _lock: File,
 }
 
 #[derive(Deserialize)]
@@ -58,17 +61,18 @@ impl Host {
     /// Makes its folder in a project.
     ///
     /// # Errors
-    /// If nothing can be written there.
+    /// If nothing can be written there, or somebody serves the project already.
     pub(super) fn new(project: &Project, folders: &Folders, port: u16) -> anyhow::Result<Self> {
         let folder = project.path(FOLDER);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
         // What runs here wrote entries, and who reads the secret may send events.
         fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+        let lock = alone(&folder.join(LOCK))?;
         let secret = kept_secret(&folder.join(SECRET))?;
         let cache = std::path::absolute(folders.cache()?)?;
         let runners = folders.runners.as_deref().map(std::path::absolute).transpose()?;
-        Ok(Self { folder, cache, runners, port, token: random()?, secret, management: None })
+        Ok(Self { folder, cache, runners, port, token: random()?, secret, management: None, _lock: lock })
     }
 
     pub(super) fn secret(&self) -> &str {
@@ -175,6 +179,19 @@ fn set_connections(client: &Client, wanted: &BTreeMap<ConnectionName, WantedConn
     Ok(())
 }
 
+/// Nobody else serves until this is dropped.
+fn alone(file: &Path) -> anyhow::Result<File> {
+    let shown = file.display();
+    let lock = File::create(file).with_context(|| format!("cannot make {shown}"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another `codenode dev` serves this project: end it, or use its webhook")
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {shown}")),
+    }
+}
+
 fn kept_secret(file: &Path) -> anyhow::Result<String> {
     if let Ok(secret) = fs::read_to_string(file)
         && !secret.trim().is_empty()
@@ -207,7 +224,17 @@ mod tests {
         fs::write(project.path().join("main.py"), "").unwrap();
         let folder = project.path().to_owned();
         let (token, secret) = (random().unwrap(), random().unwrap());
-        let host = Host { cache: folder.clone(), folder, runners: None, port: 0, token, secret, management: None };
+        let lock = alone(&folder.join(LOCK)).unwrap();
+        let host = Host {
+            cache: folder.clone(),
+            folder,
+            runners: None,
+            port: 0,
+            token,
+            secret,
+            management: None,
+            _lock: lock,
+        };
         let opened = Project::open(project.path()).unwrap();
         (project, opened, host)
     }
