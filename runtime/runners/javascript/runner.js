@@ -7,8 +7,8 @@ import { uncaught } from "./parts/globals.js";
 import { Misplaced, body, callIt, columnIn, file } from "./parts/source.js";
 import { isTypeScript, withoutTypes } from "./parts/typescript.js";
 
-/** How a program begins, before the body of a function in UTF-8. */
-const MAGIC = "codenode javascript 2\n";
+/** How a program begins. Its name and the length of a function's body follow, that body, and the source, all of it in UTF-8. */
+const MAGIC = "codenode javascript 3\n";
 /** On the source's first line, where it moves columns. */
 const HEAD = "(async function (exports, module, require, codenode) { ";
 
@@ -24,19 +24,17 @@ export function compile(name, source) {
   } catch (error) {
     throw refusal(error, clean, made);
   }
-  return new TextEncoder().encode(MAGIC + JSON.stringify([name, clean, made]));
+  return new TextEncoder().encode(`${MAGIC}${JSON.stringify([name, made.length])}\n${made}${clean}`);
 }
 
 export async function run(program, event, context) {
-  const kept = new TextDecoder().decode(program);
-  if (!kept.startsWith(MAGIC)) throw "the program is of another runner: compile the source again";
-  const [name, source, made] = JSON.parse(kept.slice(MAGIC.length));
+  const { name, made, source } = unpacked(program);
   callIt(name);
   try {
     const module = { exports: {} };
     await Promise.race([evaluated(made)(module.exports, module, required, codenode), uncaught]);
     const [called, handler] = find(module.exports);
-    return text(named(called, source), await Promise.race([call(called, handler, event, JSON.parse(context)), uncaught]));
+    return text(() => named(called, source), await Promise.race([call(called, handler, event, JSON.parse(context)), uncaught]));
   } catch (error) {
     if (error instanceof Failed) throw error.message;
     if (error instanceof codenode.BotError) throw codenode.shortened(error.message);
@@ -48,6 +46,15 @@ export async function run(program, event, context) {
     }
     throw said;
   }
+}
+
+/** What a program is of. */
+function unpacked(program) {
+  const kept = new TextDecoder().decode(program);
+  if (!kept.startsWith(MAGIC)) throw "the program is of another runner: compile the source again";
+  const body = kept.indexOf("\n", MAGIC.length) + 1;
+  const [name, length] = JSON.parse(kept.slice(MAGIC.length, body));
+  return { name, made: kept.slice(body, body + length), source: kept.slice(body + length) };
 }
 
 /** The function whose body it is. */

@@ -48,11 +48,11 @@ export function named(name, source) {
   return at < 0 ? name : `${file}:${source.slice(0, at).split("\n").length}: ${name}`;
 }
 
-/** The reply's JSON of what a handler returned. A text is the host's to judge. */
+/** The reply's JSON of what a handler returned. A text is the host's to judge. `name` tells what to call the handler, where something is wrong. */
 export function text(name, returned) {
-  if (returned === undefined) throw new Failed(`${name} returned undefined, as a function does that ends without \`return\`: ${EXPECTED}`);
+  if (returned === undefined) throw new Failed(`${name()} returned undefined, as a function does that ends without \`return\`: ${EXPECTED}`);
   if (returned === null || typeof returned !== "object" || Array.isArray(returned)) {
-    throw new Failed(`${name} returned ${kind(returned)}: ${EXPECTED}`);
+    throw new Failed(`${name()} returned ${kind(returned)}: ${EXPECTED}`);
   }
   const isAnswer = "statusCode" in returned || ("body" in returned && Object.keys(returned).every((key) => ANSWER_KEYS.has(key)));
   if (!isAnswer) return replyText(returned);
@@ -61,10 +61,10 @@ export function text(name, returned) {
     const said = typeof body === "string" ? body : JSON.stringify(body);
     throw new Failed(shortened(`the handler answered with the statusCode ${returned.statusCode}: ${said}`));
   }
-  if (body === undefined || body === null) throw new Failed(`${name} returned an answer without a body: ${EXPECTED}`);
+  if (body === undefined || body === null) throw new Failed(`${name()} returned an answer without a body: ${EXPECTED}`);
   if (typeof body === "string") return body;
   if (typeof body !== "object" || Array.isArray(body)) {
-    throw new Failed(`${name} returned an answer whose body is ${kind(body)}: ${EXPECTED}`);
+    throw new Failed(`${name()} returned an answer whose body is ${kind(body)}: ${EXPECTED}`);
   }
   return replyText(body);
 }
@@ -74,7 +74,7 @@ function bodyOf(name, answer) {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(atob(answer.body), (char) => char.charCodeAt(0)));
   } catch (error) {
-    throw new Failed(`${name} returned an answer whose body is no base64 of UTF-8: ${error.message}`);
+    throw new Failed(`${name()} returned an answer whose body is no base64 of UTF-8: ${error.message}`);
   }
 }
 
