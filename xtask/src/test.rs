@@ -1,17 +1,11 @@
 //! Everything that must hold before a change is good: first what is missing, then the cheap mistakes.
 
-use std::num::NonZero;
-use std::{env, thread};
-
 use crate::guests::{self, SDK_NODES, SDK_NODES_WITH_MORE};
 use crate::program::Program;
 use crate::runners;
 use crate::services::{self, Services};
 use crate::steps::Steps;
 use crate::{sdks, targets, toolchains};
-
-/// How many tests a runner runs at once.
-const THREADS: &str = "RUST_TEST_THREADS";
 
 /// `cargo xtask test`
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -52,17 +46,5 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
     runners::test(steps)?;
     sdks::test(steps)?;
     let services = Services::start(steps)?;
-    steps.step("tests", || {
-        let mut tests = Program::cargo().args(["test", "--workspace"]).envs(services.variables());
-        if env::var_os(THREADS).is_none() {
-            tests = tests.env(THREADS, at_once().to_string());
-        }
-        tests.run()
-    })
-}
-
-/// Twice as many tests as cores: half of them wait at any time, for a server or for what has a deadline. On two cores the longest of all test runners
-/// takes 330 seconds so, and 490 with one for each core.
-fn at_once() -> usize {
-    2 * thread::available_parallelism().map_or(1, NonZero::get)
+    steps.step("tests", || Program::cargo().args(["test", "--workspace"]).envs(services.variables()).run())
 }
