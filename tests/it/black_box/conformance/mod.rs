@@ -124,7 +124,7 @@ fn deploy(shell: &Shell, services: &Services, at: usize, language: &Language) ->
     let node = format!("N{at}");
     shell.does(&format!("node create {node}"));
     shell.type_in(&format!("secret set {node}"), SECRET.as_bytes()).exits(0);
-    let limits = "--limit cpu_time=500ms --limit wall_time=15s";
+    let limits = "--limit cpu_time=1s --limit wall_time=20s";
     let (open, silent) = (services.open.address, services.silent.address);
     let http = format!("--grant http:http://{open} --grant http:http://{silent} --grant connection:crm");
     let kept = "--grant kv:node --grant kv:messages --grant config --grant state:user";
