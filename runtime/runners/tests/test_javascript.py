@@ -103,6 +103,13 @@ class Failing(Case):
             [error, "    at share (main.js:3:3)", "        return n.a.b;", "    at handle (main.js:6:16)", "        return await share({});"],
         )
 
+    def test_frames_are_right_after_characters_of_two_halves(self) -> None:
+        world = World()
+        source = "const party = '🎉🎉🎉'; // 🎈\nexport function handle(event) {\n  throw new Error(`no ${party}`);\n}"
+        self.assert_breaks(source, "main.js:3 in handle: Error: no 🎉🎉🎉", world)
+        self.assertEqual(world.lines("critical"), ["Error: no 🎉🎉🎉", "    at handle (main.js:3:9)", "        throw new Error(`no ${party}`);"])
+        self.assertEqual(run("// 🎈\nexport const handle = () => ({ response: ['🎉'] })"), {"response": ["🎉"]})
+
     def test_whatever_is_thrown_is_told(self) -> None:
         self.assert_breaks("throw new RangeError('two\\nlines')", "main.js:1: RangeError: two lines")
         self.assert_breaks("export const handle = () => { throw 'text' }", 'main.js: "text" (string) was thrown, which is no Error')

@@ -1,6 +1,5 @@
 //! What runs sources: a part of the host that tenants cannot replace, that never waits for their runs, and that a host may lack.
 
-use std::sync::{Arc, Barrier};
 use std::thread;
 
 use serde_json::json;
@@ -8,10 +7,9 @@ use tempfile::TempDir;
 
 use super::hosts::{NODE, Shared};
 use super::http;
-use super::server::{SECRET, Server, event, guest};
+use super::server::{SECRET, event, guest};
 use super::service::{Service, response};
-use super::shell::Shell;
-use super::source_nodes::{PRICE, deploy, deploy_line, said, sandbox, server};
+use super::source_nodes::{PRICE, deploy, deploy_line, said, sandbox, server, server_with};
 
 #[test]
 fn what_runs_sources_is_nothing_to_upload() {
@@ -24,21 +22,8 @@ fn what_runs_sources_is_nothing_to_upload() {
 
 #[test]
 fn a_source_is_compiled_though_every_run_of_the_host_is_taken() {
-    let server =
-        Server::start(&format!("{}runs = 1\n[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n", sandbox()));
-    let shell = Shell::of(&server);
-    shell.does("tenant create acme");
-    shell.does("node create N");
-    shell.type_in("secret set N", SECRET.as_bytes()).exits(0);
-    let (asked, answered) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-    let service = {
-        let (asked, answered) = (Arc::clone(&asked), Arc::clone(&answered));
-        Service::http(move |_| {
-            asked.wait();
-            answered.wait();
-            response(200, "", b"\"here\"")
-        })
-    };
+    let (server, shell) = server_with(&format!("{}runs = 1\n", sandbox()));
+    let (service, held) = Service::held(|_| response(200, "", b"\"here\""));
     let waits = format!(
         "import requests\n\ndef handle(event):\n    return {{'response': [requests.get('http://{}/').json()]}}\n",
         service.address
@@ -46,9 +31,7 @@ fn a_source_is_compiled_though_every_run_of_the_host_is_taken() {
     deploy(&shell, &waits, &format!("--grant http:http://{}", service.address));
     thread::scope(|scope| {
         let run = scope.spawn(|| server.send("N", &event("a", "b")));
-        asked.wait();
-        deploy(&shell, PRICE, "");
-        answered.wait();
+        held.during(|| deploy(&shell, PRICE, ""));
         assert_eq!(run.join().unwrap().json()["response"], json!(["here"]));
     });
     assert_eq!(said(&server, &event("product_name", "speaker")), "The speaker costs ₹1500.");
@@ -57,11 +40,7 @@ fn a_source_is_compiled_though_every_run_of_the_host_is_taken() {
 #[test]
 fn a_server_without_a_runner_says_so_and_serves_all_else() {
     let folder = TempDir::new().unwrap();
-    let server = Server::start(&format!("[sandbox]\nrunners = {:?}\n", folder.path()));
-    let shell = Shell::of(&server);
-    shell.does("tenant create acme");
-    shell.does("node create N");
-    shell.type_in("secret set N", SECRET.as_bytes()).exits(0);
+    let (server, shell) = server_with(&format!("[sandbox]\nrunners = {:?}\n", folder.path()));
     let refused = shell.type_in(&deploy_line(&shell, PRICE, ""), b"").exits(1).err();
     assert!(refused.contains("is Python, which this server has nothing to run with: have its operator"), "{refused}");
     assert!(!refused.contains(folder.path().to_str().unwrap()), "a tenant is not told where: {refused}");

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use http_body_util::{BodyExt as _, Full};
@@ -20,6 +20,12 @@ use tokio_rustls::TlsAcceptor;
 pub(super) struct Service {
     pub(super) address: SocketAddr,
     connections: Arc<AtomicUsize>,
+}
+
+/// The way into the answers of a [`Service::held`].
+pub(super) struct Held {
+    asked: Arc<Barrier>,
+    answered: Arc<Barrier>,
 }
 
 /// A request as it came in.
@@ -72,6 +78,18 @@ impl Service {
         })
     }
 
+    /// Like [`Service::http`], but each answer waits until something is done about its request.
+    pub(super) fn held(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> (Self, Held) {
+        let held = Held { asked: Arc::new(Barrier::new(2)), answered: Arc::new(Barrier::new(2)) };
+        let (asked, answered) = (Arc::clone(&held.asked), Arc::clone(&held.answered));
+        let service = Self::http(move |request| {
+            asked.wait();
+            answered.wait();
+            answer(request)
+        });
+        (service, held)
+    }
+
     /// Hears one request, and answers as it likes.
     pub(super) fn rude(answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Self {
         Self::on("127.0.0.1:0", move |mut stream| {
@@ -94,6 +112,15 @@ impl Service {
 
     pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+}
+
+impl Held {
+    /// Does something after the next request has come and before it is answered.
+    pub(super) fn during(&self, what: impl FnOnce()) {
+        self.asked.wait();
+        what();
+        self.answered.wait();
     }
 }
 

@@ -51,7 +51,12 @@ pub(super) fn sandbox() -> String {
 
 /// A server with a node `N`, and somebody who may do everything there, with a folder for sources.
 pub(super) fn server() -> (Server, Shell) {
-    let server = Server::start(&(sandbox() + "[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n"));
+    server_with(&sandbox())
+}
+
+/// The same with other settings of the sandbox.
+pub(super) fn server_with(sandbox: &str) -> (Server, Shell) {
+    let server = Server::start(&format!("{sandbox}[tenants.acme]\nprivate_networks = [\"127.0.0.0/8\"]\n"));
     let shell = Shell::of(&server);
     shell.does("tenant create acme");
     shell.does("node create N");

@@ -1,6 +1,6 @@
 //! Components of handlers in Python, JavaScript and TypeScript: an interpreter with the handler, its packages and the SDK, for what a source cannot have.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::Project;
 use super::build::Refused;
 use super::command::{self, Output};
+use super::lock::try_lock;
 use super::manifest::usual_deadline;
 use crate::embedded::{Contract, JavaScript, Python, write};
 
@@ -91,27 +92,22 @@ pub(super) async fn javascript(project: &Project, main: &Path) -> anyhow::Result
 /// Waits for whoever else builds this project. It is not alone any more when the file is dropped.
 async fn alone(project: &Project) -> anyhow::Result<File> {
     let place = project.path(LOCK);
-    let shown = place.display();
     let above = place.parent().unwrap_or(&project.folder);
-    let made = fs::create_dir_all(above).and_then(|()| File::create(&place));
-    let lock = made.with_context(|| format!("cannot make {shown}"))?;
+    fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.display()))?;
     let started = Instant::now();
     let mut has_said_so = false;
     loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock {shown}")),
-            Err(TryLockError::WouldBlock) if started.elapsed() > usual_deadline() => {
-                bail!("another codenode has been building this project for a long time: see why it hangs, and end it")
-            }
-            Err(TryLockError::WouldBlock) => {
-                if !has_said_so {
-                    eprintln!("another codenode builds this project: waiting for it");
-                    has_said_so = true;
-                }
-                sleep(LOOK_AGAIN).await;
-            }
+        if let Some(lock) = try_lock(&place)? {
+            return Ok(lock);
         }
+        if started.elapsed() > usual_deadline() {
+            bail!("another codenode has been building this project for a long time: see why it hangs, and end it");
+        }
+        if !has_said_so {
+            eprintln!("another codenode builds this project: waiting for it");
+            has_said_so = true;
+        }
+        sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -1,8 +1,9 @@
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::admission::{Full, Gate};
-use crate::config::Environment;
+use crate::config::{self, Environment};
 use crate::egress::Gateway;
 
 async fn reach() -> Reach {

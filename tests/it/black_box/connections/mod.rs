@@ -2,7 +2,7 @@
 
 mod authorization;
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -151,24 +151,14 @@ fn what_a_service_betrays_is_neither_in_the_log_nor_in_the_error_nor_in_a_test_r
 
 #[test]
 fn a_secret_that_is_replaced_or_deleted_during_a_run_is_not_in_its_record() {
-    let (asked, answered) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-    let service = {
-        let (asked, answered) = (Arc::clone(&asked), Arc::clone(&answered));
-        Service::http(move |request| {
-            asked.wait();
-            answered.wait();
-            response(200, "", request.head.as_bytes())
-        })
-    };
+    let (service, held) = Service::held(|request| response(200, "", request.head.as_bytes()));
     let origin = format!("--origin http://{} --bearer", service.address);
     let (server, shell) = server(&origin, KEY);
     let event = plan("each", &json!([{ "url": service.url("/") }]));
     let record_after = |change: &dyn Fn()| {
         let answer = thread::scope(|scope| {
             let run = scope.spawn(|| server.send("CALLER", &event));
-            asked.wait();
-            change();
-            answered.wait();
+            held.during(change);
             run.join().unwrap()
         });
         assert_eq!(results(&answer)[0]["status"], 200);

@@ -3,7 +3,7 @@
 mod config;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, File, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use server::{Config, MessageFormat, Options, ServeError, Server};
 use crate::given::{self, Given, WantedConnection};
 use crate::local::Folders;
 use crate::message;
-use crate::project::{Built, Project};
+use crate::project::{Built, Project, try_lock};
 use crate::remote::Client;
 
 /// Below the project; nothing in it is an author's work.
@@ -68,7 +68,9 @@ impl Host {
         let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
         // What runs here wrote entries, and who reads the secret may send events.
         fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
-        let lock = alone(&folder.join(LOCK))?;
+        let Some(lock) = try_lock(&folder.join(LOCK))? else {
+            bail!("another `codenode dev` serves this project: end it, or use its webhook");
+        };
         let secret = kept_secret(&folder.join(SECRET))?;
         let cache = std::path::absolute(folders.cache()?)?;
         let runners = folders.runners.as_deref().map(std::path::absolute).transpose()?;
@@ -179,19 +181,6 @@ fn set_connections(client: &Client, wanted: &BTreeMap<ConnectionName, WantedConn
     Ok(())
 }
 
-/// Nobody else serves until this is dropped.
-fn alone(file: &Path) -> anyhow::Result<File> {
-    let shown = file.display();
-    let lock = File::create(file).with_context(|| format!("cannot make {shown}"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another `codenode dev` serves this project: end it, or use its webhook")
-        }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {shown}")),
-    }
-}
-
 fn kept_secret(file: &Path) -> anyhow::Result<String> {
     if let Ok(secret) = fs::read_to_string(file)
         && !secret.trim().is_empty()
@@ -224,7 +213,7 @@ mod tests {
         fs::write(project.path().join("main.py"), "").unwrap();
         let folder = project.path().to_owned();
         let (token, secret) = (random().unwrap(), random().unwrap());
-        let lock = alone(&folder.join(LOCK)).unwrap();
+        let lock = try_lock(&folder.join(LOCK)).unwrap().unwrap();
         let host = Host {
             cache: folder.clone(),
             folder,
