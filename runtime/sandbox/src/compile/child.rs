@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 
 use super::lift::lift;
+use super::merge::merge;
 use crate::engine;
 use crate::gates::Gates;
 use crate::inspect::{Form, inspect};
@@ -94,9 +95,10 @@ fn compile(stack_bytes: usize) -> anyhow::Result<Vec<u8>> {
     let code = match form {
         Form::Program => engine.precompile_module(&artifact),
         Form::CodeNode | Form::Command | Form::Http | Form::Runner => {
-            let component = lift(&artifact).map_err(|error| refuse(&error))?;
+            let lifted = lift(&artifact).map_err(|error| refuse(&error))?;
             drop(artifact);
-            engine.precompile_component(&component)
+            // Where it cannot be merged, it is what it was: slower, and just as good.
+            engine.precompile_component(&merge(&lifted).unwrap_or(lifted))
         }
     };
     code.map_err(|error| Refusal(format!("cannot be compiled: {error:#}").replace('\n', " ")).into())

@@ -3,6 +3,7 @@
 mod cache;
 mod child;
 mod lift;
+mod merge;
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Whether an artifact is valid, and which WebAssembly proposals it needs that codenode leaves out.
 
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::{BinaryReaderError, Validator, WasmFeatures};
 
 /// The proposals that the engine has switched off, with the reason that an author is told.
 const LEFT_OUT: &[(WasmFeatures, &str)] = &[
@@ -29,17 +29,24 @@ const LEFT_OUT: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CM_VALUES, "component-model values"),
 ];
 
+/// Whether WebAssembly is valid with what codenode offers.
+pub(crate) fn validate(wasm: &[u8]) -> Result<(), BinaryReaderError> {
+    validate_with(wasm, WasmFeatures::default().difference(left_out()))
+}
+
 /// What the validator has against an artifact; nothing, if it is valid with what codenode offers.
 pub(super) fn problems(artifact: &[u8]) -> Vec<String> {
-    let left_out = LEFT_OUT.iter().fold(WasmFeatures::empty(), |all, (feature, _)| all | *feature);
+    let Err(error) = validate(artifact) else { return Vec::new() };
+    let left_out = left_out();
     let offered = WasmFeatures::default().difference(left_out);
-    let Err(error) = validate(artifact, offered) else { return Vec::new() };
     let everything = offered | left_out;
-    if validate(artifact, everything).is_err() {
+    if validate_with(artifact, everything).is_err() {
         return vec![format!("is not valid WebAssembly: {} (at byte {})", error.message(), error.offset())];
     }
-    let mut needed: Vec<_> =
-        LEFT_OUT.iter().filter(|(feature, _)| validate(artifact, everything.difference(*feature)).is_err()).collect();
+    let mut needed: Vec<_> = LEFT_OUT
+        .iter()
+        .filter(|(feature, _)| validate_with(artifact, everything.difference(*feature)).is_err())
+        .collect();
     // Proposals with references of their own need these too: said only where nothing else is.
     if needed.len() > 1 {
         needed.retain(|(feature, _)| *feature != WasmFeatures::GC_TYPES);
@@ -50,6 +57,10 @@ pub(super) fn problems(artifact: &[u8]) -> Vec<String> {
     needed.iter().map(|(_, name)| format!("needs {name}, which codenode does not offer: build it without")).collect()
 }
 
-fn validate(artifact: &[u8], features: WasmFeatures) -> Result<(), wasmparser::BinaryReaderError> {
+fn left_out() -> WasmFeatures {
+    LEFT_OUT.iter().fold(WasmFeatures::empty(), |all, (feature, _)| all | *feature)
+}
+
+fn validate_with(artifact: &[u8], features: WasmFeatures) -> Result<(), BinaryReaderError> {
     Validator::new_with_features(features).validate_all(artifact).map(|_| ())
 }

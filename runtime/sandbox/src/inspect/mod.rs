@@ -3,7 +3,7 @@
 //! Pure: bytes in, verdict out. It reads hostile bytes, so it takes nothing for granted, bounds what it counts, and lists **all** problems.
 
 mod census;
-mod features;
+pub(crate) mod features;
 mod imports;
 
 use std::collections::BTreeSet;
