@@ -64,7 +64,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
     COMMANDS.iter().try_for_each(|Command { language, name, sources }| {
         let guest = Kept { folder: guests::FOLDER, name, sources, made_with: language.tools() };
         let source = sources.first().with_context(|| format!("{name} is made of nothing"))?;
-        guest.make(|draft| language.compiler(source, draft))
+        guest.make(|draft| language.compiler(source, draft.into())?.run())
     })
 }
 

@@ -16,10 +16,11 @@ pub(crate) fn python() -> anyhow::Result<()> {
     guest.make(|draft| {
         let componentize = toolchains::python()?;
         kept::copy(&["tests/guests/cpython/app.py"], PYTHON_COPY)?;
-        Ok(Program::new(componentize)
+        Program::new(componentize)
             .env("VIRTUAL_ENV", toolchains::PYTHON_FOLDER)
             .args(["-d", WIT, "-w", WORLD, "componentize", "-p", PYTHON_COPY, "app", "-o"])
-            .arg(draft))
+            .arg(draft)
+            .run()
     })
 }
 
@@ -29,6 +30,6 @@ pub(crate) fn javascript() -> anyhow::Result<()> {
     let guest = Kept { folder: guests::FOLDER, name: "javascript.wasm", sources, made_with };
     guest.make(|draft| {
         let build = toolchains::build_javascript()?;
-        Ok(build.args(["tests/guests/spidermonkey/app.js", WIT, WORLD]).arg(draft).args(["http", "fetch-event"]))
+        build.args(["tests/guests/spidermonkey/app.js", WIT, WORLD]).arg(draft).args(["http", "fetch-event"]).run()
     })
 }

@@ -1,13 +1,10 @@
 //! What takes minutes to build, and is built again only when something that goes into it has changed.
 
-use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-
-use crate::program::Program;
 
 /// What Python and npm leave beside sources.
 const LEFT_BEHIND: [&str; 2] = ["__pycache__", "node_modules"];
@@ -24,7 +21,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Builds it with `build`, unless it was made of the same inputs before.
-    pub(crate) fn make(&self, build: impl FnOnce(OsString) -> anyhow::Result<Program>) -> anyhow::Result<()> {
+    pub(crate) fn make(&self, build: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let folder = Path::new(self.folder);
         let (place, stamp) = (folder.join(self.name), folder.join(format!("{}.inputs", self.name)));
         let inputs = self.inputs()?;
@@ -34,7 +31,7 @@ impl Kept {
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let draft = folder.join(format!("{}.new", self.name));
-        build(draft.clone().into())?.run()?;
+        build(&draft)?;
         // As a whole: who runs it meanwhile sees the old one or the new one.
         fs::rename(&draft, &place).with_context(|| format!("cannot write {}", place.display()))?;
         let bytes = fs::metadata(&place).with_context(|| format!("cannot read {}", place.display()))?.len();

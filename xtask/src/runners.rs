@@ -80,10 +80,12 @@ fn python() -> anyhow::Result<()> {
         let componentize = toolchains::python()?;
         let packages = toolchains::pure_python_packages(PYTHON_REQUIREMENTS)?;
         kept::copy(&[PYTHON_APP, PYTHON_RUNNER, PYTHON_SDK], PYTHON_COPY)?;
-        Ok(Program::new(componentize)
+        Program::new(componentize)
             .env("VIRTUAL_ENV", toolchains::PYTHON_FOLDER)
             .args(["-d", WIT, "-w", WORLD, "componentize", "-p", PYTHON_COPY, "-p", packages, "app", "-o"])
-            .arg(draft))
+            .arg(draft)
+            .run()?;
+        sdks::immortalise(draft)
     })
 }
 
@@ -95,7 +97,7 @@ fn javascript() -> anyhow::Result<()> {
     runner.make(|draft| {
         bundle(&[JAVASCRIPT])?.arg(format!("--outfile={JAVASCRIPT_BUNDLE}")).run()?;
         // It never takes requests, it only sends some.
-        Ok(toolchains::build_javascript()?.args([JAVASCRIPT_BUNDLE, WIT, WORLD]).arg(draft).arg("fetch-event"))
+        toolchains::build_javascript()?.args([JAVASCRIPT_BUNDLE, WIT, WORLD]).arg(draft).arg("fetch-event").run()
     })
 }
 

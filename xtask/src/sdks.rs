@@ -18,6 +18,7 @@ const WIT: &str = "guest-sdk/wit";
 
 const PYTHON_FOLDER: &str = "guest-sdk/python";
 const PYTHON_SDK: &str = "guest-sdk/python/codenode";
+const PYTHON_IMMORTAL: &str = "guest-sdk/python/codenode/immortal.py";
 /// What the SDK takes a handler's folder into a component with.
 const PYTHON_ENTRY: &str = "codenode.component";
 const PYTHON_WORLD: &str = "code-node-with-requests";
@@ -103,15 +104,22 @@ fn python_guest(name: &'static str, folder: &str, sources: &'static [&'static st
         let copy = Path::new("target/toolchains/python-guest");
         kept::copy(&[folder, PYTHON_SDK], copy)?;
         let handler = copy.join(Path::new(folder).file_name().context("a handler's folder has a name")?);
-        Ok(Program::new(componentize)
+        Program::new(componentize)
             .env("VIRTUAL_ENV", toolchains::PYTHON_FOLDER)
             .args(["-d", WIT, "-w", PYTHON_WORLD, "componentize", "-p"])
             .arg(handler)
             .arg("-p")
             .arg(copy)
             .args([PYTHON_ENTRY, "-o"])
-            .arg(draft))
+            .arg(draft)
+            .run()?;
+        immortalise(draft)
     })
+}
+
+/// Nobody counts any more who holds the objects of a component's image.
+pub(crate) fn immortalise(component: &Path) -> anyhow::Result<()> {
+    Program::new("python3").arg(PYTHON_IMMORTAL).arg(component).run()
 }
 
 /// The SDK, its tests and what is written with it, against the very bindings that a component has.

@@ -14,7 +14,7 @@ from pathlib import Path
 import wit_world
 from componentize_py_types import Err
 
-from . import _guest, log
+from . import _guest, _memory, log
 from ._failures import Failures, bare
 from .error import Error
 from ._handler import answer, why_not_called
@@ -71,6 +71,7 @@ def _prepare() -> None:
         raise ValueError
     except ValueError as error:
         "".join(traceback.TracebackException.from_exception(error).format())
+    _memory.settle()
 
 
 _prepare()

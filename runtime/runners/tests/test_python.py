@@ -158,6 +158,13 @@ def handle(event):
         for one, other in zip(first, second, strict=True):
             self.assertNotEqual(one, other)
 
+    def test_nobody_counts_who_holds_what_is_in_the_image(self) -> None:
+        setup = "import gc, json, requests, sys"
+        for held in ("json.loads", "json.loads.__code__", "requests.Session", "requests.models.__dict__", "sys.modules"):
+            self.assertIs(value_of(f"sys._is_immortal({held})", setup), True, held)
+        self.assertIs(value_of("sys._is_immortal(handle)", setup), False)
+        self.assertEqual(value_of("(gc.unfreeze(), gc.collect(), json.loads('[1]'))[2]", setup), [1])
+
     def test_nothing_stays_from_one_run_to_the_next(self) -> None:
         program = RUNNER.compile("import json\njson.seen = getattr(json, 'seen', 0) + 1\ndef handle(event): return {'seen': json.seen}")
         self.assertEqual([json.loads(RUNNER.run(program))["seen"] for _ in range(2)], [1, 1])

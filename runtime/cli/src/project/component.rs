@@ -17,6 +17,8 @@ use crate::embedded::{Contract, JavaScript, Python, write};
 
 /// Below the project: what is written anew for each build, and what is made.
 const FOLDER: &str = ".codenode/build";
+/// Of the SDK: what makes the objects of a component's image immortal.
+const PYTHON_IMMORTAL: &str = "codenode/immortal.py";
 /// What an author's packages are installed into, from here to the next change of [`REQUIREMENTS`].
 const PACKAGES: &str = ".codenode/packages";
 const REQUIREMENTS: &str = "requirements.txt";
@@ -55,6 +57,13 @@ pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
     let built = command::run_with(&environment, &build, &project.folder, Output::Shown, usual_deadline()).await?;
     if !built.succeeded {
         return Err(Refused("componentize-py cannot build main.py; what it says is above".to_owned()).into());
+    }
+    let immortalise = ["python3", &format!("{sdk}/{PYTHON_IMMORTAL}"), &artifact];
+    if !command::run(&immortalise, &project.folder, Output::Shown, usual_deadline()).await?.succeeded {
+        return Err(Refused(
+            "what componentize-py has built has another form than expected; what is wrong with it is above".to_owned(),
+        )
+        .into());
     }
     Ok(project.path(artifact))
 }

@@ -5,7 +5,6 @@ A run starts from the image, so what is imported here costs it nothing; and ther
 
 import asyncio
 import codecs
-import gc
 import encodings.aliases
 import importlib
 import io
@@ -41,7 +40,7 @@ import six
 import six.moves.urllib.parse
 
 import codenode
-from codenode import _guest
+from codenode import _guest, _memory
 from codenode_runner import handler, program
 from codenode_runner.loop import Loop
 from codenode_runner.transport import Adapter, Opener
@@ -52,9 +51,6 @@ _LEFT_OUT = re.compile(
     r"|nturl2path|pip|profiling|pydoc_data|site|sitecustomize|sqlite3|test|this|tkinter|turtle|turtledemo|usercustomize|venv|webbrowser|__main__"
     r"|_pyrepl|_ios_support|asyncio\.(windows|__main__)|.*\.__main__|.*\.tests?(\..*)?|unittest\.__main__"
 )
-
-#: What fills the holes in memory.
-_FILLING: list[object] = []
 
 _EXERCISE = '''
 import json, re
@@ -78,7 +74,7 @@ def prepare() -> None:
     _guest.send_lines()
     _exercise()
     _forget_the_file_system()
-    _settle_memory()
+    _memory.settle()
 
 
 def _import_the_standard_library() -> None:
@@ -180,18 +176,3 @@ def _forget_the_file_system() -> None:
     sys.path.clear()
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
-
-
-def _settle_memory() -> None:
-    """Fills the holes in memory, for good, so that what a run makes lies together; and nothing of the image is garbage that a run would look for.
-    Each page that a run writes to costs it 3 us, and there are a third fewer."""
-    gc.collect()
-    top = max(map(id, gc.get_objects()))
-    gc.freeze()
-    header = sys.getsizeof(b"")
-    for size in (*range(16, 513, 16), *(1 << bits for bits in range(10, 17))):
-        while True:
-            filling = bytes(size - header) if size > header else object()
-            _FILLING.append(filling)
-            if id(filling) > top:
-                break

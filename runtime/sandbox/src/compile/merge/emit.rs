@@ -121,8 +121,8 @@ impl Emitted {
         let merged = self.instances + 1;
         self.instances += 2;
         for core in &component.core {
-            let is_written = given.contains(core) || matches!(core, Core::Instance(index) if linked.has(*index));
-            if is_written || !needed.contains(core) {
+            let is_member = matches!(core, Core::Instance(index) if linked.has(*index));
+            if is_member || !needed.contains(core) || self.indices.contains_key(core) {
                 continue;
             }
             if let Some((kind, index)) = of_member(component, linked, *core)? {
