@@ -7,7 +7,7 @@ from array import array
 from types import CodeType
 
 #: Where `immortal` finds the objects of an image: after this are how many there are, the CRC-32 of their addresses, the count of holders of an object
-#: that is immortal, and the addresses.
+#: that is immortal, and the addresses: that of a type is one more.
 MARK = b"codenode: the objects of this image\0"
 
 _OBJECTS = array("I", MARK + bytes(12))
@@ -45,7 +45,7 @@ def _note_objects() -> None:
         if seen[at] & bit:
             continue
         seen[at] |= bit
-        _OBJECTS.append(id(one))
+        _OBJECTS.append(id(one) | isinstance(one, type))
         waiting.append(type(one))
         waiting += gc.get_referents(one)
         if isinstance(one, type):

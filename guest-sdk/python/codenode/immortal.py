@@ -35,14 +35,15 @@ def immortalise(component: bytearray) -> int:
     """Changes the component's image in place; how many objects are immortal now."""
     for segments in _memories(component):
         image = _image(component, segments)
-        immortal, objects = _objects(image)
-        if not objects:
+        immortal, noted = _noted(image)
+        if not noted:
             continue
         words, changed = memoryview(image).cast("I"), 0
-        for address in objects:
+        types = {address - 1 for address in noted if address % 2}
+        for address in noted:
             count, kind = address // 4, address // 4 + 1
             # An object that has gone since it was noted is held by nobody, or its place is a link of a list of free ones.
-            if 0 < words[count] < MOST_HELD and words[kind] in objects:
+            if 0 < words[count] < MOST_HELD and words[kind] in types:
                 words[count] = immortal
                 changed += 1
         for start, place, size in segments:
@@ -66,7 +67,7 @@ def _image(component: bytearray, segments: list[_Segment]) -> bytearray:
     return image
 
 
-def _objects(image: bytearray) -> tuple[int, set[int]]:
+def _noted(image: bytearray) -> tuple[int, list[int]]:
     """What `_memory.settle` has noted, if it has: how many hold an object that is immortal, and the addresses of all."""
     at = image.find(MARK)
     while at >= 0:
@@ -74,9 +75,9 @@ def _objects(image: bytearray) -> tuple[int, set[int]]:
         first = at + len(MARK) + _HEADER.size
         addresses = image[first : first + 4 * count]
         if count and len(addresses) == 4 * count and zlib.crc32(addresses) == digest:
-            return immortal, set(array("I", addresses))
+            return immortal, array("I", addresses).tolist()
         at = image.find(MARK, at + 1)
-    return 0, set()
+    return 0, []
 
 
 def _memories(component: bytearray) -> Iterator[list[_Segment]]:

@@ -41,13 +41,13 @@ def noted(*addresses: int) -> bytes:
 
 
 def objects() -> bytes:
-    return words(7, KIND) + words(3, KIND) + words(0, KIND) + words(0x2345678, KIND) + words(5, 0x999)
+    return words(7, KIND) + words(3, KIND) + words(0, KIND) + words(0x2345678, KIND) + words(5, HELD)
 
 
 class Immortal(unittest.TestCase):
     def test_objects_that_are_there_are_immortal(self) -> None:
         # The marker stands in the code that writes it, too.
-        content = {KIND: objects(), 0x180: MARK, NOTED: noted(KIND, HELD, GONE, FREE, NO_OBJECT)}
+        content = {KIND: objects(), 0x180: MARK, NOTED: noted(KIND + 1, HELD, GONE, FREE, NO_OBJECT)}
         made = component(content)
         self.assertEqual(immortal.immortalise(made), 2)
         expected = {**content, KIND: words(IMMORTAL, KIND) + words(IMMORTAL, KIND) + objects()[16:]}
@@ -60,7 +60,7 @@ class Immortal(unittest.TestCase):
             (bytearray(b"\0asm\x01\0\0\0"), "it is no component"),
             (component({KIND: objects()}), "it has no image of CPython with codenode's SDK in it"),
             (component({KIND: objects(), NOTED: bytes(changed)}), "it has no image of CPython with codenode's SDK in it"),
-            (component({KIND: objects()[:10], HELD + 4: words(KIND), NOTED: noted(KIND, HELD)}), "a segment of its memory ends within an object's count"),
+            (component({KIND: objects()[:10], HELD + 4: words(KIND), NOTED: noted(KIND + 1, HELD)}), "a segment of its memory ends within an object's count"),
         ]:
             with self.subTest(why), tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "node.wasm")

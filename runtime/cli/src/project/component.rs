@@ -60,10 +60,7 @@ pub(super) async fn python(project: &Project) -> anyhow::Result<PathBuf> {
     }
     let immortalise = ["python3", &format!("{sdk}/{PYTHON_IMMORTAL}"), &artifact];
     if !command::run(&immortalise, &project.folder, Output::Shown, usual_deadline()).await?.succeeded {
-        return Err(Refused(
-            "what componentize-py has built has another form than expected; what is wrong with it is above".to_owned(),
-        )
-        .into());
+        eprintln!("so CPython counts who holds its objects, and a run takes a little longer");
     }
     Ok(project.path(artifact))
 }
