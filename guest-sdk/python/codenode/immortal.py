@@ -61,7 +61,8 @@ _Segment = tuple[int, int, int]
 def _image(component: bytearray, segments: list[_Segment]) -> bytearray:
     """The memory that the segments make. What none of them covers is zero."""
     end = max((start + size for start, _, size in segments), default=0)
-    image = bytearray(-(-end // 8) * 8)
+    # Whole words, and room for a header behind a marker that has none.
+    image = bytearray(-(-end // 8) * 8 + 16)
     for start, place, size in segments:
         image[start : start + size] = component[place : place + size]
     return image

@@ -59,6 +59,7 @@ class Immortal(unittest.TestCase):
         for made, why in [
             (bytearray(b"\0asm\x01\0\0\0"), "it is no component"),
             (component({KIND: objects()}), "it has no image of CPython with codenode's SDK in it"),
+            (component({KIND: objects(), NOTED: MARK}), "it has no image of CPython with codenode's SDK in it"),
             (component({KIND: objects(), NOTED: bytes(changed)}), "it has no image of CPython with codenode's SDK in it"),
             (component({KIND: objects()[:10], HELD + 4: words(KIND), NOTED: noted(KIND + 1, HELD)}), "a segment of its memory ends within an object's count"),
         ]:

@@ -1,13 +1,13 @@
 //! A component's outermost level: what is core WebAssembly in it, and what is not.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use wasm_encoder::ExportKind;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
     ComponentOuterAliasKind, ComponentType, ComponentTypeRef, ExternalKind, Instance, Parser, Payload,
 };
-
-use wasm_encoder::ExportKind;
 
 use super::MergeError;
 
@@ -53,7 +53,7 @@ pub(super) enum Kind {
 }
 
 /// One list for each kind.
-pub(super) struct Spaces<T>([Vec<T>; 4]);
+pub(super) struct Spaces<T>(BTreeMap<Kind, Vec<T>>);
 
 impl<'a> Component<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, MergeError> {
@@ -206,9 +206,7 @@ impl Kind {
             ExternalKind::Tag => Err(MergeError::Unfit("one has exception tags")),
         }
     }
-}
 
-impl Kind {
     pub(super) const fn exported(self) -> ExportKind {
         match self {
             Self::Function => ExportKind::Func,
@@ -220,24 +218,12 @@ impl Kind {
 }
 
 impl<T> Spaces<T> {
-    pub(super) const fn of(&self, kind: Kind) -> &Vec<T> {
-        let Self([functions, tables, memories, globals]) = self;
-        match kind {
-            Kind::Function => functions,
-            Kind::Table => tables,
-            Kind::Memory => memories,
-            Kind::Global => globals,
-        }
+    pub(super) fn of(&self, kind: Kind) -> &[T] {
+        self.0.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) const fn of_mut(&mut self, kind: Kind) -> &mut Vec<T> {
-        let Self([functions, tables, memories, globals]) = self;
-        match kind {
-            Kind::Function => functions,
-            Kind::Table => tables,
-            Kind::Memory => memories,
-            Kind::Global => globals,
-        }
+    pub(super) fn of_mut(&mut self, kind: Kind) -> &mut Vec<T> {
+        self.0.entry(kind).or_default()
     }
 
     pub(super) fn get(&self, kind: Kind, index: u32) -> Result<&T, MergeError> {
@@ -247,7 +233,7 @@ impl<T> Spaces<T> {
 
 impl<T> Default for Spaces<T> {
     fn default() -> Self {
-        Self([const { Vec::new() }; 4])
+        Self(BTreeMap::new())
     }
 }
 
